@@ -11,10 +11,11 @@ import pytest
 
 from tests.support.case_files import PASSPHRASE, Command, Files
 from tests.support.dispute import TestJudge
-from tests.support.registry_server import Served, served_registry, statement, text
+from tests.support.registry_server import Caller, Served, served_registry, statement, text
 from zkwm.judge.key_file import open_judge_key
 from zkwm.owner.vault import Vault
 from zkwm.registry_database.location import find_location
+from zkwm.registry_service.api_keys import Scope
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.cose.contents import CommitmentStatement, VerdictStatement
@@ -66,9 +67,14 @@ def test_a_judges_statement_and_verdict_decide_a_claim(
     assert isinstance(content, VerdictStatement)
     assert content.verdict == digest
     size = market.get("/v1/log").json["size"]
-    decided = market.post(f"{claim}/verdict", json.loads(body.read_bytes()))
-    assert (decided.status, decided.json["state"]) == (201, "decided"), decided.body
+    sent = zkwm(
+        *("registry", "send", verdict, "--statement", stated, "--to", registry.url),
+        *("--key-file", key_file(market, tmp_path), "--json"),
+    )
+    assert (sent.code, sent.json["state"], sent.json["new"]) == (0, "decided", True), sent.stderr
     assert market.get("/v1/log").json["size"] == size + 1
+    decided = market.post(f"{claim}/verdict", json.loads(body.read_bytes()))
+    assert (decided.status, decided.json["state"]) == (200, "decided"), decided.body
     shown = zkwm("inspect", stated, "--json").json
     assert shown["fields"]["says"] == made.json["says"]
 
@@ -84,10 +90,63 @@ def test_an_owners_withdrawal_ends_their_claim(
     assert made.code == 0, made.stderr
     assert "withdrawn" in made.json["says"]
     brings = registry.caller("anyone")
-    assert brings.post(f"{claim}/owner-withdrawal", stated.read_bytes()).status == 200
+    command = ("registry", "send", stated, "--to", registry.url)
+    command = (*command, "--key-file", key_file(brings, tmp_path))
+    lost = zkwm(*command)
+    assert (lost.code, "--challenge" in lost.stderr) == (2, True)
+    sent = zkwm(*command, "--challenge", case.challenge)
+    assert sent.code == 0, sent.stderr
+    assert f"the claim {claim.rpartition('/')[2]} is withdrawn" in sent.stderr
     assert brings.get(claim).json["state"] == "withdrawn"
     late = brings.post(f"{claim}/answer", case.proof.read_bytes())
     assert late.status == 409
+
+
+def test_a_claim_goes_from_hand_to_hand(
+    zkwm: Command, case: Files, registry: Served, tmp_path: Path
+) -> None:
+    """Commitment, challenge and answer, each twice: the second time changes nothing."""
+    market = registry.caller("market.example")
+    options = ("--to", registry.url, "--key-file", key_file(market, tmp_path), "--json")
+    asked = ("--answer-within", 3600, "--listing", "offer-1")
+    commitment = Commitment.from_bytes(case.commitment.read_bytes())
+    key = Vault.open(case.vault, PASSPHRASE).state.signing_key
+    owners = tmp_path / "owners.stated"
+    owners.write_bytes(statement(CommitmentStatement(commitment.digest), key))
+    files = (
+        (case.commitment, "--statement", owners), (case.challenge, *asked), (case.proof,),
+    )  # fmt: skip
+    found = [zkwm("registry", "send", *file, *options) for file in files * 2]
+    assert [one.code for one in found] == [0] * 6, [one.stderr for one in found]
+    states = [None, "asked", "answered", None, "answered", "answered"]
+    assert [one.json["state"] for one in found] == states
+    assert [one.json["new"] for one in found] == [False, True, True, False, False, False]
+    claim = market.get(f"/v1/claims/{found[1].json['about']}").json
+    assert claim["listing"] == "offer-1"
+
+
+def test_what_a_service_does_not_take_is_told_in_its_words(
+    zkwm: Command, case: Files, registry: Served, tmp_path: Path
+) -> None:
+    reads = registry.caller("reads.example", Scope.CLAIMS)
+    command = ("registry", "send", case.commitment, "--to", registry.url, "--key-file")
+    refused = zkwm(*command, key_file(reads, tmp_path))
+    assert refused.code == 3
+    assert "answers 403: this key does not have the scope register" in refused.stderr
+    (tmp_path / "none.txt").write_text("secret", encoding="utf-8")
+    for name in ("none.txt", "missing.txt"):
+        assert zkwm(*command, tmp_path / name).code in (2, 3)
+    unknown = zkwm("registry", "send", case.proof, *command[3:], key_file(reads, tmp_path))
+    assert (unknown.code, "Traceback" in unknown.stderr) == (3, False)
+    vault = zkwm("registry", "send", case.vault, *command[3:], key_file(reads, tmp_path))
+    assert (vault.code, "goes to no service" in vault.stderr) == (2, True)
+
+
+def key_file(caller: Caller, folder: Path) -> Path:
+    """The caller's key in a file, as curl takes it."""
+    path = folder / "key.txt"
+    path.write_text(f"Authorization: Bearer {caller.key}\n", encoding="utf-8")
+    return path
 
 
 def test_nobody_states_what_is_not_theirs(zkwm: Command, case: Files, tmp_path: Path) -> None:

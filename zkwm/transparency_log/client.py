@@ -15,7 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from zkwm.transparency_log.http_client import ANSWER_LIMIT, Answer, HttpClient
+from zkwm.transparency_log.http_client import (
+    ANSWER_LIMIT,
+    PATIENCE_SECONDS,
+    Answer,
+    HttpClient,
+    Patience,
+    refused,
+)
 from zkwm.transparency_log.seen_checkpoints import SeenCheckpoints, TwoTreesError
 from zkwm.transparency_log.tile_folder import (
     BUNDLE_LIMIT,
@@ -44,12 +51,8 @@ STATEMENT_TYPE = "application/cose"
 SECONDS = 30.0
 CLOCK_SECONDS = 300
 """How far a witness's clock may be ahead of ours."""
-PATIENCE_SECONDS = 60.0
-"""How long a client waits in all for a log that asks it to come again later."""
 _POLL_SECONDS = 1.0
 MOST_LISTED = 10_000
-_LEAST_WAIT = 0.2
-_LATER = (429, 503)
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class LogClient:
         """
         answer = self._ask(f"{self._url}/v1/entries", statement, STATEMENT_TYPE)
         if answer.status not in (200, 201):
-            raise _refused(answer, self._url)
+            raise refused(answer, self._url)
         proof, receipt = _registered(answer)
         until = time.monotonic() + wait_seconds
         while True:
@@ -181,7 +184,7 @@ class LogClient:
             query = urlencode({"digest": digest.hex(), "after": after})
             answer = self._ask(f"{self._url}/v1/entries?{query}")
             if answer.status != 200:
-                raise _refused(answer, self._url)
+                raise refused(answer, self._url)
             numbers, following = _listed(answer)
             if [*numbers] != sorted({one for one in numbers if one > after}):
                 raise Malformed("the log's index is not in the order of its entries")
@@ -208,21 +211,15 @@ class LogClient:
 
         Raises as ``HttpClient.ask``.
         """
-        until = time.monotonic() + self._patience
-        while True:
-            answer = self._client.ask(url, body, media_type, limit=limit)
-            if answer.status not in _LATER or answer.retry_after is None:
-                return answer
-            wait = max(answer.retry_after, _LEAST_WAIT)
-            if time.monotonic() + wait > until:
-                return answer
-            time.sleep(wait)
+        return Patience(self._patience).through(
+            lambda: self._client.ask(url, body, media_type, limit=limit)
+        )
 
     def _fetch_proof(self, path: str) -> ProofFile:
         """A proof by the log's path. Raises CouldNotCheck or Malformed."""
         answer = self._ask(f"{self._url}/v1/{path}", limit=FILE_LIMIT)
         if answer.status != 200:
-            raise _refused(answer, self._url)
+            raise refused(answer, self._url)
         return ProofFile.from_bytes(answer.content)
 
     def _compare(self, data: bytes) -> TreeHead:
@@ -271,7 +268,7 @@ class LogClient:
         """A file of the log. Raises CouldNotCheck."""
         answer = self._ask(f"{self._url}/{path}", limit=limit)
         if answer.status != 200:
-            raise _refused(answer, f"{self._url}/{path}")
+            raise refused(answer, f"{self._url}/{path}")
         return answer.content
 
 
@@ -296,21 +293,3 @@ def _listed(answer: Answer) -> tuple[list[int], int | None]:
         return numbers, None if after is None else require_integer(after, MAXIMUM_SIZE)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, Malformed):
         raise Malformed("the log's index is not that of a log of zkwm") from None
-
-
-def _refused(answer: Answer, url: str) -> CouldNotCheck:
-    """The error for an answer that is no success, in the log's words, cut short."""
-    detail, hint = "", ""
-    try:
-        fields = json.loads(answer.content)
-        detail, hint = str(fields.get("detail", "")), str(fields.get("hint", ""))
-    except (ValueError, AttributeError, RecursionError):
-        pass
-    said = " ".join("".join(one for one in detail if one.isprintable()).split())[:300]
-    hint = " ".join("".join(one for one in hint if one.isprintable()).split())[:300]
-    if not hint and answer.status in _LATER and answer.retry_after is not None:
-        hint = f"it says to ask again in {answer.retry_after:,} seconds"
-    return CouldNotCheck(
-        f"{url} answers {answer.status}{': ' if said else ''}{said}",
-        hint=hint or "see that the address is that of the log",
-    )

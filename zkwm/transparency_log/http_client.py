@@ -5,9 +5,12 @@ Whom it asks is configured by the one who runs it; redirects are not followed.
 
 from __future__ import annotations
 
+import json
 import re
 import threading
+import time
 import weakref
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from zkwm.outgoing_http.connection import Connection, Failure, NoReplyError, Request
@@ -17,6 +20,10 @@ from zkwm.outgoing_http.rules import OWN_WORD
 from zkwm_protocols.errors import CouldNotCheck, UsageError
 
 ANSWER_LIMIT = 2**20
+PATIENCE_SECONDS = 60.0
+"""How long a client waits in all for a server that asks it to come again later."""
+_LEAST_WAIT = 0.2
+_LATER = (429, 503)
 _MOST_IDLE = 8
 _SECONDS = re.compile("[0-9]{1,9}")
 
@@ -35,6 +42,41 @@ class Answer:
     media_type: str
     content: bytes
     retry_after: int | None = None
+
+
+class UnansweredError(CouldNotCheck):
+    """Nobody answered: the request may have arrived all the same, and can be sent again."""
+
+
+class Patience:
+    """Waits where a server says when to ask again: 429 or 503 with ``Retry-After``.
+
+    Args:
+        seconds: how long to wait in all.
+        say: called with a line before each wait.
+    """
+
+    def __init__(
+        self, seconds: float = PATIENCE_SECONDS, say: Callable[[str], object] = lambda _: None
+    ) -> None:
+        self._until = time.monotonic() + seconds
+        self._say = say
+
+    def through(self, ask: Callable[[], Answer]) -> Answer:
+        """The answer that says nothing of later, or the one for which there is no time to wait."""
+        while True:
+            answer = ask()
+            if answer.status not in _LATER or answer.retry_after is None:
+                return answer
+            wait = max(answer.retry_after, _LEAST_WAIT)
+            if time.monotonic() + wait > self._until:
+                return answer
+            self._say(f"it takes nothing now, and says to ask again in {wait:,.3g} s: waiting")
+            self.sleep(wait)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so long, or until the time is over."""
+        time.sleep(max(0.0, min(seconds, self._until - time.monotonic())))
 
 
 class HttpClient:
@@ -57,15 +99,17 @@ class HttpClient:
         media_type: str = "application/octet-stream",
         *,
         limit: int = ANSWER_LIMIT,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """GET ``url``, or POST ``body`` to it.
+        """GET ``url``, or POST ``body`` to it, with further ``headers``.
 
-        Raises CouldNotCheck where nobody answers in time, or with more than ``limit`` bytes;
-        UsageError for an address that is not http or https.
+        Raises UnansweredError where nobody answers in time; CouldNotCheck for an answer of more
+        than ``limit`` bytes, or a certificate that is not valid; UsageError for an address that is
+        not http or https.
         """
         location = _located(url)
-        headers = {"User-Agent": "zkwm"} | ({} if body is None else {"Content-Type": media_type})
-        request = Request(location.path, body, headers)
+        own = {"User-Agent": "zkwm"} | ({} if body is None else {"Content-Type": media_type})
+        request = Request(location.path, body, own | dict(headers or {}))
         deadline = Deadline(self._seconds)
         connection = self._connection(location)
         while True:
@@ -136,7 +180,26 @@ def _unanswered(url: str, error: NoReplyError, limit: int) -> CouldNotCheck:
     if error.failure is Failure.TOO_LARGE:
         return CouldNotCheck(f"{url} answers with more than {limit:,} bytes")
     late = error.failure is Failure.LATE
-    return CouldNotCheck(
+    kind = UnansweredError if late or error.failure is Failure.BROKEN else CouldNotCheck
+    return kind(
         f"{url} cannot be asked ({'no whole answer in time' if late else error})",
         hint="see that it runs, and ask again",
+    )
+
+
+def refused(answer: Answer, url: str, what: str = "the log") -> CouldNotCheck:
+    """The error for an answer that is no success, in the words of ``what``, cut short."""
+    detail, hint = "", ""
+    try:
+        fields = json.loads(answer.content)
+        detail, hint = str(fields.get("detail", "")), str(fields.get("hint", ""))
+    except (ValueError, AttributeError, RecursionError):
+        pass
+    said = " ".join("".join(one for one in detail if one.isprintable()).split())[:300]
+    hint = " ".join("".join(one for one in hint if one.isprintable()).split())[:300]
+    if not hint and answer.status in _LATER and answer.retry_after is not None:
+        hint = f"it says to ask again in {answer.retry_after:,} seconds"
+    return CouldNotCheck(
+        f"{url} answers {answer.status}{': ' if said else ''}{said}",
+        hint=hint or f"see that the address is that of {what}",
     )

@@ -10,6 +10,7 @@ from zkwm_cli.artifacts import print_result
 from zkwm_cli.commands.registry_backup import backup, restore
 from zkwm_cli.commands.registry_checks import check, evidence, rebuild
 from zkwm_cli.commands.registry_keys import add_key, list_keys, revoke_key
+from zkwm_cli.commands.registry_send import send
 from zkwm_cli.commands.registry_statements import state_verdict, state_withdrawal
 from zkwm_cli.commands.registry_worker import worker
 from zkwm_cli.options import FILE, json_option, option, options, passphrase_option
@@ -38,7 +39,7 @@ def command() -> None:
 
 for _further in (
     evidence, check, rebuild, backup, restore, add_key, list_keys, revoke_key, worker,
-    state_verdict, state_withdrawal,
+    state_verdict, state_withdrawal, send,
 ):  # fmt: skip
     command.add_command(_further)
 

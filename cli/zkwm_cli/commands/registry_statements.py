@@ -35,10 +35,9 @@ def state_verdict(
 
     \b
         zkwm registry state-verdict acme.verdict --judge judge.key \\
-            --output acme.stated --body acme.json
-        curl -H @key.txt -H 'content-type: application/json' \\
-            --data-binary @acme.json \\
-            https://registry.example/v1/claims/CHALLENGE/verdict
+            --output acme.stated
+        zkwm registry send acme.verdict --statement acme.stated \\
+            --to https://registry.example --key-file key.txt
     """
     import base64
     import json
@@ -70,9 +69,8 @@ def state_withdrawal(owner: VaultOptions, challenge: str, output: OutputOptions)
     \b
         zkwm registry state-withdrawal --vault acme.vault \\
             --challenge acme.challenge --output acme.withdrawal
-        curl -H @key.txt -H 'content-type: application/cose' \\
-            --data-binary @acme.withdrawal \\
-            https://registry.example/v1/claims/CHALLENGE/owner-withdrawal
+        zkwm registry send acme.withdrawal --challenge acme.challenge \\
+            --to https://registry.example --key-file key.txt
     """
     from zkwm.owner.withdrawal import state_withdrawal as state
     from zkwm_protocols.challenge import FILE_LIMIT, Challenge
