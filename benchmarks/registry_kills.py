@@ -60,7 +60,7 @@ def serve(folder: Path, url: str, started: Connection) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.environ[DATABASE_VARIABLE] = url
     place = LogFolder(folder)
-    settings = LogSettings(rate=Rate(10**6))
+    settings = LogSettings(rate=Rate(10**6), reads=10**7)
 
     def listens(address: str, _: int) -> None:
         started.send(address)

@@ -16,6 +16,7 @@ from zkwm.transparency_log.database import LogDatabase
 from zkwm.transparency_log.entries import Entry, HeadRow
 from zkwm.transparency_log.log import Log
 from zkwm.transparency_log.log_service import LogService, application
+from zkwm.transparency_log.readers import Readers
 from zkwm.transparency_log.recovery import create_log, open_log
 from zkwm.transparency_log.sequencer import Sequencer
 from zkwm.transparency_log.tree_key import KeyKind, TreeKey
@@ -48,7 +49,10 @@ class Served:
 
 @contextmanager
 def served(
-    folder: Path, policy: LogPolicy | None = None, admission: Admission | None = None
+    folder: Path,
+    policy: LogPolicy | None = None,
+    admission: Admission | None = None,
+    readers: Readers | None = None,
 ) -> Iterator[Served]:
     """A log in ``folder``, made where it is missing."""
     folder.mkdir(exist_ok=True)
@@ -62,7 +66,7 @@ def served(
             cosigner = Cosigner(log, policy)
             service = LogService(
                 log, KEY.verifiers, sequencer, PlainStatements(), lambda: cosigner.witnessed,
-                admission or Admission(folder, rate=Rate(10**6)),
+                admission or Admission(folder, rate=Rate(10**6)), readers,
             )  # fmt: skip
             try:
                 with cosigner.running(), running(application(service)) as url:

@@ -19,7 +19,7 @@ from tests.support.running_server import running
 from zkwm.registry_database.database import Database
 from zkwm.registry_service.api_keys import ApiKeys, Scope
 from zkwm.registry_service.application import application
-from zkwm.registry_service.callers import by_key
+from zkwm.registry_service.callers import by_key, known_reader
 from zkwm.registry_service.folder import open_database
 from zkwm.registry_service.pages.database_view import DatabaseView
 from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
@@ -30,6 +30,7 @@ from zkwm.sql_database import DatabaseLocation
 from zkwm.transparency_log.admission import Admission, Rate, by_address
 from zkwm.transparency_log.database import LogDatabase
 from zkwm.transparency_log.log_service import LogService
+from zkwm.transparency_log.readers import Readers
 from zkwm.transparency_log.recovery import create_log, open_log
 from zkwm.transparency_log.sequencer import Sequencer
 from zkwm.transparency_log.statements import CoseStatements, read_statement
@@ -107,9 +108,15 @@ class Served:
 
 @contextmanager
 def served_registry(
-    folder: Path, location: DatabaseLocation, judges: tuple[TestJudge, ...]
+    folder: Path,
+    location: DatabaseLocation,
+    judges: tuple[TestJudge, ...],
+    reads: int | None = None,
 ) -> Iterator[Served]:
-    """A new registry: its log in ``folder``, its database at ``location``."""
+    """A new registry: its log in ``folder``, its database at ``location``.
+
+    ``reads`` is how much an address may read in a minute, without end by default.
+    """
     folder.mkdir(exist_ok=True)
     log_database, database = LogDatabase(folder / "database.sqlite"), open_database(location)
     disk = FaultyDisk()
@@ -124,6 +131,7 @@ def served_registry(
                 CoseStatements(KEY),
                 lambda: None,
                 Admission(folder, by_key(ApiKeys(database), by_address()), Rate(10**6)),
+                reads and Readers(per_minute=reads, known=known_reader(ApiKeys(database))),
             )
             registry = Registry(
                 database,

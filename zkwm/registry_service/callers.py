@@ -11,9 +11,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from zkwm.registry_service.api_keys import ApiKey, ApiKeys, Scope
 from zkwm.registry_service.problems import Refused
-from zkwm.registry_service.rates import Rates
 from zkwm.transparency_log.admission import Asker, Identify, Rate
 from zkwm.transparency_log.admission import Scope as RequestScope
+from zkwm.transparency_log.rates import Rates
+from zkwm.transparency_log.readers import KnownReader
 
 BEARER = HTTPBearer(
     auto_error=False,
@@ -82,14 +83,29 @@ def by_key(keys: ApiKeys, otherwise: Identify) -> Identify:
     """
 
     async def identify(scope: RequestScope) -> Asker:
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        kind, _, text = (given[0].decode("latin-1") if given else "").partition(" ")
-        key = await run_in_threadpool(keys.find, text) if kind.lower() == "bearer" else None
+        key = await _key_of(keys, scope)
         if key is None or Scope.REGISTER not in key.scopes:
             return await otherwise(scope)
         return Asker(f"key {key.id}", Rate(key.per_minute))
 
     return identify
+
+
+def known_reader(keys: ApiKeys) -> KnownReader:
+    """Whose key comes with a request that reads; whatever its scopes, for reading needs none."""
+
+    async def known(scope: RequestScope) -> Asker | None:
+        key = await _key_of(keys, scope)
+        return None if key is None else Asker(f"key {key.id}", Rate(key.per_minute))
+
+    return known
+
+
+async def _key_of(keys: ApiKeys, scope: RequestScope) -> ApiKey | None:
+    """The key of a request, if it counts."""
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    kind, _, text = (given[0].decode("latin-1") if given else "").partition(" ")
+    return await run_in_threadpool(keys.find, text) if kind.lower() == "bearer" else None
 
 
 def require_holder(key: ApiKey, holder: str) -> None:

@@ -14,6 +14,8 @@ from zkwm.transparency_log.problem_details import SCHEMA
 _WRITES = ("400", "408", "413")
 _KEYS = ("401", "403", "429")
 _READS = ("422", "503")
+_OFTEN = "429"
+"""Of whatever is read: ``zkwm.transparency_log.readers``."""
 _NEVER_NEEDED = ("HTTPValidationError", "ValidationError")
 _REFERENCE = {"$ref": "#/components/schemas/Problem"}
 
@@ -38,11 +40,13 @@ def _complete(description: dict[str, Any]) -> None:
     for name in _NEVER_NEEDED:
         schemas.pop(name, None)
     schemas["Problem"] = SCHEMA
-    for operation in _operations(description):
+    for method, operation in _operations(description):
         responses = operation["responses"]
         wanted = {*_READS, *(_WRITES if "requestBody" in operation else ())}
         if "security" in operation:
             wanted |= set(_KEYS)
+        if method == "get":
+            wanted.add(_OFTEN)
         for status in {*wanted, *(one for one in responses if one >= "400")}:
             _tell(responses, status)
         operation["responses"] = dict(sorted(responses.items()))
@@ -60,7 +64,7 @@ def _tell(responses: dict[str, Any], status: str) -> None:
         told["headers"] = {header: {"schema": {"type": "string"}, "required": True}}
 
 
-def _operations(description: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """All operations."""
+def _operations(description: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All operations, each with its method."""
     for path in description["paths"].values():
-        yield from path.values()
+        yield from path.items()

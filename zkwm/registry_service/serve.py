@@ -12,7 +12,7 @@ from sqlalchemy import select
 from zkwm.registry_database.database import Database
 from zkwm.registry_service.api_keys import ApiKeys
 from zkwm.registry_service.application import application
-from zkwm.registry_service.callers import by_key
+from zkwm.registry_service.callers import by_key, known_reader
 from zkwm.registry_service.claims import tell_overdue
 from zkwm.registry_service.deliveries import Deliveries
 from zkwm.registry_service.folder import ServiceFolder
@@ -64,7 +64,9 @@ def serve_registry(
     service = ServiceFolder(folder.folder)
     judges, trust, database = service.judges(), service.trust(), service.database()
     policy, chosen = folder.policy(), settings or LogSettings()
-    identify, box = by_key(ApiKeys(database), by_address(chosen.proxies)), webhook_key(key)
+    keys, box = ApiKeys(database), webhook_key(key)
+    identify = by_key(keys, by_address(chosen.proxies))
+    chosen = replace(chosen, identify=identify, known=known_reader(keys))
 
     def answer(log: LogService) -> App:
         view = DatabaseView(database, log.log, log.keys, policy, judges)
@@ -79,7 +81,7 @@ def serve_registry(
 
     try:
         with ExitStack() as stack, sweeping(database):
-            serve_log(folder, key, address, started, replace(chosen, identify=identify), answer)
+            serve_log(folder, key, address, started, chosen, answer)
     finally:
         database.close()
 

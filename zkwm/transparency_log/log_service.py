@@ -23,6 +23,7 @@ from zkwm.transparency_log.log import Log
 from zkwm.transparency_log.log_bodies import EntryBody, FoundBody, LogBody, RegisteredBody
 from zkwm.transparency_log.problem_details import add_problem_details, described, response
 from zkwm.transparency_log.proofs import Proofs
+from zkwm.transparency_log.readers import Readers
 from zkwm.transparency_log.refusals import BAD_REQUEST, RefusedError
 from zkwm.transparency_log.sequencer import Registered, Sequencer
 from zkwm.transparency_log.static_files import StaticFiles
@@ -64,13 +65,18 @@ class LogService:
         statements: Statements,
         witnessed: Callable[[], HeadRow | None],
         admission: Admission,
+        readers: Readers | None = None,
     ) -> None:
-        """``witnessed`` gives the largest tree that has the cosignatures of the log's policy."""
+        """``witnessed`` gives the largest tree that has the cosignatures of the log's policy.
+
+        Without ``readers`` nobody is counted who reads.
+        """
         self.log = log
         self.keys = keys
         self.sequencer = sequencer
         self.statements = statements
         self.admission = admission
+        self.readers = readers
         self.proofs = Proofs(log.files)
         self._witnessed = witnessed
         self._threads = ThreadPoolExecutor(_QUERIES_AT_ONCE, "log-query")
@@ -245,12 +251,13 @@ _REFUSALS = {
 }
 _LISTING_REFUSALS = {
     422: "A parameter is none.",
+    429: "Too many reads by this address.",
     503: "Too many ask at this time.",
 }
 _PROOF_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/plain": {}}},
     **described({404: "The log has no such entry.", 422: "A parameter is none.",
-                 503: "Too many ask at this time."}),
+                 429: "Too many reads by this address.", 503: "Too many ask at this time."}),
 }  # fmt: skip
 
 
@@ -265,11 +272,13 @@ def application(service: LogService) -> App:
 
 
 def with_files(service: LogService, inner: App) -> App:
-    """An app before which the log's files are answered."""
+    """An app before which the log's files are answered, and those who read too often."""
     files = StaticFiles(service.log.files, lambda: service.log.row.size)
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
         reply = files.answer(scope)
+        if reply is None and service.readers is not None:
+            reply = await service.readers.refusal(scope)
         if reply is not None:
             await reply.send(send)
             return

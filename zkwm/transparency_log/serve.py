@@ -15,6 +15,7 @@ from zkwm.transparency_log.listening import Address
 from zkwm.transparency_log.log import Log
 from zkwm.transparency_log.log_folder import LogFolder
 from zkwm.transparency_log.log_service import LogService, application
+from zkwm.transparency_log.readers import READS_PER_MINUTE, KnownReader, Readers
 from zkwm.transparency_log.recovery import open_log
 from zkwm.transparency_log.sequencer import Sequencer
 from zkwm.transparency_log.statements import CoseStatements, read_statement
@@ -36,17 +37,26 @@ class LogSettings:
         rate: of registrations of one address.
         proxies: addresses of web servers of one's own before the log (``by_address``).
         identify: who asks; None where that is the address.
+        reads: how much below ``/v1`` one address may read in a minute.
+        known: who has a key, and reads at its rate.
     """
 
     without_witnesses: bool = False
     rate: Rate = ADDRESS_RATE
     proxies: tuple[str, ...] = ()
     identify: Identify | None = None
+    reads: int = READS_PER_MINUTE
+    known: KnownReader | None = None
 
 
 @contextmanager
 def opened_service(
-    folder: LogFolder, key: TreeKey, admission: Admission, *, without_witnesses: bool = False
+    folder: LogFolder,
+    key: TreeKey,
+    admission: Admission,
+    readers: Readers | None = None,
+    *,
+    without_witnesses: bool = False,
 ) -> Iterator[LogService]:
     """A log with its writer and its witnesses, for an app that serves it.
 
@@ -74,6 +84,7 @@ def opened_service(
                 CoseStatements(key),
                 lambda: cosigner.witnessed,
                 admission,
+                readers,
             )
             stack.callback(service.close)
             stack.enter_context(cosigner.running())
@@ -106,7 +117,10 @@ def serve_log(
     chosen = settings or LogSettings()
     identify = chosen.identify or by_address(chosen.proxies)
     admission = Admission(folder.folder, identify, chosen.rate)
-    opening = opened_service(folder, key, admission, without_witnesses=chosen.without_witnesses)
+    readers = Readers(by_address(chosen.proxies), chosen.reads, chosen.known)
+    opening = opened_service(
+        folder, key, admission, readers, without_witnesses=chosen.without_witnesses
+    )
     with opening as service:
         log = service.log
         server = Server(answer(service), address)

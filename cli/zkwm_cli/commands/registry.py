@@ -102,6 +102,15 @@ def init(
         help="KiB of statements a minute from one address, begun ones counted whole; ten minutes' "
         "worth at once.",
     ),
+    reads=option(
+        "--read-rate",
+        type=click.IntRange(1, 10_000_000),
+        default=600,
+        show_default=True,
+        metavar="N",
+        help="Requests below /v1 that one address may read with in a minute, as many at once; "
+        "tiles have no rate.",
+    ),
     proxies=option(
         "--proxy",
         multiple=True,
@@ -127,6 +136,7 @@ def serve(
     folder: str,
     listen: str,
     rate: float,
+    reads: int,
     proxies: tuple[str, ...],
     url: str | None,
     without_witnesses: bool,
@@ -155,7 +165,7 @@ def serve(
     from zkwm.transparency_log.serve import LogSettings
 
     address, website = _address(listen), _website(url)
-    settings = LogSettings(without_witnesses, Rate(rate), proxies)
+    settings = LogSettings(without_witnesses, Rate(rate), proxies, reads=reads)
     log = LogFolder(Path(folder))
     log.require_log()
     key = log.key(_passphrase(passphrase_file, f"{folder}/key"))

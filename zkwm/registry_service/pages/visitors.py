@@ -15,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
-from zkwm.registry_service.rates import Rates
 from zkwm.transparency_log.admission import Identify, Scope, by_address
+from zkwm.transparency_log.rates import Rates
 from zkwm_protocols.errors import CouldNotCheck
 
 PER_MINUTE = 120

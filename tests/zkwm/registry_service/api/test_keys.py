@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from tests.support.registry_server import EVERY_SCOPE, Caller, Served, statement
+from tests.support.dispute import TestJudge
+from tests.support.registry_server import EVERY_SCOPE, Caller, Served, served_registry, statement
+from zkwm.registry_database.location import find_location
 from zkwm.registry_database.service_tables import API_KEYS
 from zkwm.registry_service.api_keys import ApiKeys, Scope, read_scopes
-from zkwm.registry_service.rates import Rates
+from zkwm.transparency_log.rates import Rates
 from zkwm_protocols.cose.contents import CommitmentStatement
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.keys import SigningKey
@@ -149,7 +152,7 @@ def test_a_rate_fills_evenly(clock: list[float]) -> None:
 
 
 def test_a_flood_of_names_is_forgotten(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zkwm.registry_service.rates.MOST_NAMES", 2)
+    monkeypatch.setattr("zkwm.transparency_log.rates.MOST_NAMES", 2)
     rates = Rates(lambda: clock[0])
     assert [rates.take(name, 1) for name in "abc"] == [0.0] * 3
     assert rates.take("c", 1) > 0
@@ -171,3 +174,20 @@ def test_no_key_is_in_a_log_or_an_answer(plain: Served, caplog: pytest.LogCaptur
     shown = b"".join(bodies).decode() + caplog.text
     for key in (good.key, wrong):
         assert key.split("_", 2)[2][:20] not in shown
+
+
+def test_holders_read_on_and_forged_or_ended_keys_do_not(tmp_path: Path, judge: TestJudge) -> None:
+    location = find_location(tmp_path / "registry.sqlite")
+    with served_registry(tmp_path / "log", location, (judge,), reads=2) as running:
+        paths = ("/v1/commitments", "/v1/claims", "/v1/events", f"/v1/claims/{'0' * 64}")
+        anybody, holder = running.caller(), running.caller("market.example", Scope.CLAIMS)
+        found = [anybody.get(path).status for path in paths]
+        assert found == [200, 200, 429, 429]
+        assert [holder.get(path).status for path in paths] == [200, 200, 200, 404]
+        forged = Caller(running.url, holder.key[:-3] + "abc")
+        assert forged.get("/v1/events").status == 429
+        keys = ApiKeys(running.database)
+        keys.revoke(keys.all()[0].id)
+        assert holder.get("/v1/events").status == 429
+        assert anybody.get("/checkpoint").status == 200
+        assert int(anybody.get("/v1/log").headers["retry-after"]) >= 1
