@@ -8,6 +8,7 @@ of all others.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
@@ -30,6 +31,7 @@ class Readers:
         identify: who asks; the address of the connection by default.
         per_minute: how much each address may ask for.
         known: who has a key: they read at its rate once their address has asked too often.
+        clock: seconds that never go back.
     """
 
     def __init__(
@@ -37,11 +39,12 @@ class Readers:
         identify: Identify | None = None,
         per_minute: int = READS_PER_MINUTE,
         known: KnownReader | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._identify = identify or by_address()
         self._per_minute = per_minute
         self._known = known
-        self._rates = Rates()
+        self._rates = Rates(clock)
 
     async def refusal(self, scope: Scope) -> Reply | None:
         """The answer to whoever asks too often, which says when to come again; None for others."""

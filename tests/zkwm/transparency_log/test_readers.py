@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import urllib3
 
 from tests.support.log_server import POLICY, Served, served
 from tests.support.logs import entries
+from zkwm.transparency_log import http_client
 from zkwm.transparency_log.admission import Asker, Rate, by_address
 from zkwm.transparency_log.client import LogClient
 from zkwm.transparency_log.readers import Readers
@@ -70,19 +73,29 @@ def test_no_other_spelling_is_free(log: Served, method: str, path: str) -> None:
     assert get(f"{log.url}{path}", method).status == 429
 
 
-def test_a_client_waits_and_goes_on(tmp_path: Path) -> None:
-    readers = Readers()
-    here = {"client": ("127.0.0.1", 9)}
+def test_a_client_waits_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    readers = Readers(per_minute=3, clock=lambda: clock[0])
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        clock[0] += seconds
+
     with served(tmp_path / "log", readers=readers) as log:
-        while asked(readers, **here) is None:
-            pass
-        hasty = LogClient(log.url, POLICY, patience=0.1)
+        hasty, patient = (LogClient(log.url, POLICY, patience=one) for one in (10, 600))
+        monkeypatch.setattr(
+            http_client, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait)
+        )
+        for _ in range(3):
+            assert hasty.listed(bytes(32)) == []
         with pytest.raises(CouldNotCheck, match="429: too many reads"):
             hasty.listed(bytes(32))
-        hasty.close()
-        patient = LogClient(log.url, POLICY)
+        assert waits == []
         assert patient.listed(bytes(32)) == []
-        patient.close()
+        assert waits == [pytest.approx(20)]
+        for client in (hasty, patient):
+            client.close()
 
 
 def test_an_address_does_not_read_for_another() -> None:
