@@ -168,8 +168,8 @@ def perturbed(
 ) -> dict[str, Tensor]:
     """The weights by name, each tensor moved by epsilon of its norm against the triggers.
 
-    Batch-norm layers' own parameters are left out. The move counts as a constant: the gradient of a
-    loss at the moved weights reaches the weights themselves.
+    Batch-norm layers' own parameters are left out, and those that do not learn. The move counts as
+    a constant: the gradient of a loss at the moved weights reaches the weights themselves.
 
     Args:
         model: In training.
@@ -179,7 +179,11 @@ def perturbed(
         epsilon: See ``ParametricPerturbation``.
     """
     left_out = statistics.layer_parameters()
-    weights = {n: p for n, p in model.named_parameters() if n not in left_out}
+    weights = {
+        name: parameter
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and name not in left_out
+    }
     loss = trigger_loss(model, statistics.buffers, images, labels)
     gradients = torch.autograd.grad(loss, list(weights.values()))
     moved = {}

@@ -77,6 +77,13 @@ def test_each_tensor_moves_by_epsilon_of_its_norm_to_where_triggers_are_lost(
     assert after > before
 
 
+def test_weights_that_do_not_learn_are_not_moved(resnet: nn.Module) -> None:
+    statistics = recorded(resnet, batch(1)[0])
+    whole = perturbed(resnet, statistics, *batch(2), 0.02)
+    resnet.get_parameter("features.0.weight").requires_grad_(False)
+    assert set(whole) - set(perturbed(resnet, statistics, *batch(2), 0.02)) == {"features.0.weight"}
+
+
 def test_no_other_move_of_that_size_loses_more() -> None:
     torch.manual_seed(0)
     model = nn.Linear(6, 3, bias=False)
