@@ -13,11 +13,13 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.argument_case import ArgumentCase, argument_case
+from tests.support.small_networks import NetworkBuilder
 from zkwm_protocols.argument.ligero.rows import CommittedRows
 from zkwm_protocols.argument.relation.blake2s_lookups import BLOCK_CELLS
 from zkwm_protocols.argument.verifier import verify
 from zkwm_protocols.errors import InvalidOpening
 from zkwm_protocols.field.scalar import P
+from zkwm_protocols.integer_network.evaluate import walk
 
 Cells = NDArray[np.uint32]
 A1, D1, C1, BL1, BH1, A2, D2, C2, BL2, BH2 = range(0, 40, 4)
@@ -196,6 +198,67 @@ def test_a_remainder_out_of_range_that_names_another_quotient(case: ArgumentCase
 
 def test_a_maximum_that_is_too_large(case: ArgumentCase) -> None:
     reject(case, add_to(network_cell(case, 7), 1), ("network", "positive"), *network_tables(case))
+
+
+@pytest.fixture(scope="module")
+def pooled() -> ArgumentCase:
+    """A pool of 3 by 3 with stride 2 and pad 1, taken across (node 3) and down (node 4)."""
+    builder = NetworkBuilder((1, 7, 8), seed=3)
+    first = builder.activation(builder.convolution(0, 2, (2, 2)), 4)
+    across = builder.maximum(first, (1, 3), (1, 2), (0, 1, 0, 1))
+    down = builder.maximum(across, (3, 1), (2, 1), (1, 0, 1, 0))
+    builder.convolution(builder.flatten(down), 3)
+    return argument_case(2, network=builder.build())
+
+
+POSITIVE = ("network", "positive")
+
+
+@pytest.mark.parametrize(("node", "step", "amount"), [(3, 0, -1), (3, 1, 1), (4, 0, 1), (4, 1, -1)])
+def test_a_pool_in_two_steps_with_another_maximum(
+    pooled: ArgumentCase, node: int, step: int, amount: int
+) -> None:
+    """Either step, either difference, more or less than the truth."""
+    cell = network_cell(pooled, node, step * entries(pooled, node) + 5)
+    reject(pooled, add_to(cell, amount), POSITIVE, *argmax(pooled))
+
+
+def test_two_differences_of_a_pool_that_are_only_right_as_a_sum(pooled: ArgumentCase) -> None:
+    """The maximum, and all that reads it, is the true one."""
+    cell = network_cell(pooled, 3, 2)
+
+    def change(cells: Cells) -> None:
+        for place, amount in ((cell, 1), (cell + entries(pooled, 3), -1)):
+            cells[place, 0] = (int(cells[place, 0]) + amount) % P
+
+    witness = pooled.with_cells(change)
+    before, after = (pooled.lookup_values(one.cells) for one in (pooled.witness, witness))
+    outside = [
+        i for i, pair in enumerate(zip(before, after, strict=True)) if (pair[0] != pair[1]).any()
+    ]
+    assert {pooled.place_of(lookup) for lookup in outside} == {POSITIVE}
+    reject(pooled, change, POSITIVE)
+
+
+def test_a_false_maximum_across_that_the_step_down_hides(pooled: ArgumentCase) -> None:
+    """An entry below its window's maximum is raised: of all lookups only its own is wrong."""
+    place = pooled.relation.network.places[3]
+    images = pooled.images
+    value = {number: found for number, _, found in walk(pooled.statement.network, images)}[3]
+    channels, height, width, _ = value.shape
+    # an entry of an even row is read by one window down, as its second
+    hidden = [
+        (c, row, x)
+        for c in range(channels)
+        for row in range(2, height, 2)
+        for x in range(width)
+        if value[c, row, x, 0] < value[c, row - 1, x, 0]
+    ]
+    c, row, x = hidden[0]
+    cell = place.cell + place.entries + (c * height + row) * width + x
+    witness = pooled.with_cells(add_to(cell, 1, trigger=0))
+    assert len(pooled.violations(witness.cells)) == 1
+    reject(pooled, add_to(cell, 1, trigger=0), POSITIVE)
 
 
 def test_a_match_bit_that_is_no_bit(case: ArgumentCase) -> None:

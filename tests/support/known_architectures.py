@@ -1,5 +1,8 @@
 """ResNet-20, MobileNetV2, VGG-11 and a narrow airbench for 3x32x32 images; weights are random.
 
+And ResNet-50 as torchvision has it (He et al. 2016), an eighth as wide, for 3x56x56: a quarter of
+the sides of ImageNet's images, none of which is a power of two before the last stages.
+
 ResNet-20 (He et al. 2016, option B) is written node by node with ``onnx.helper``, as tools other
 than PyTorch do, with its batch norms; MobileNetV2 (Sandler et al. 2018) comes from PyTorch's
 tracing exporter, VGG-11 (Simonyan and Zisserman 2015, with batch norms) from its newer one, and so
@@ -22,6 +25,7 @@ from zkwm.nn.onnx_export import to_onnx
 from zkwm.quantizer import random_images
 
 SHAPE = (3, 32, 32)
+QUARTER = (3, 56, 56)
 
 
 def resnet20(_: Path) -> bytes:
@@ -144,6 +148,43 @@ def narrow_airbench(_: Path) -> bytes:
     return to_onnx(_with_statistics(nn.Sequential(norm, network)), SHAPE)
 
 
+def resnet50(folder: Path) -> bytes:
+    """Sixteen bottlenecks behind a kernel of 7 by 7 and an overlapping pool, for ``QUARTER``."""
+    torch.manual_seed(4)
+    layers: list[nn.Module] = [_normed(3, 8, 7, 2), nn.MaxPool2d(3, 2, 1)]
+    channels = 8
+    for inner, count, first in ((8, 3, 1), (16, 4, 2), (32, 6, 2), (64, 3, 2)):
+        for stride in (first, *[1] * (count - 1)):
+            layers.append(_Bottleneck(channels, inner, stride))
+            channels = 4 * inner
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)]
+    model = _with_statistics(nn.Sequential(*layers), QUARTER)
+    path = folder / "resnet50.onnx"
+    torch.onnx.export(
+        model, (torch.zeros(1, *QUARTER),), path, dynamo=False,
+        dynamic_axes={"images": {0: "n"}}, input_names=["images"], output_names=["logits"],
+    )  # fmt: skip
+    return path.read_bytes()
+
+
+class _Bottleneck(nn.Module):
+    """Narrower, a kernel of 3 by 3 with the stride, four times as wide; and what it read."""
+
+    def __init__(self, inputs: int, inner: int, stride: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            _normed(inputs, inner, 1),
+            _normed(inner, inner, 3, stride),
+            _normed(inner, 4 * inner, 1, act=None),
+        )
+        changes = stride > 1 or inputs != 4 * inner
+        self.shortcut = _normed(inputs, 4 * inner, 1, stride, act=None) if changes else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layers(x)
+        return torch.relu(y + (self.shortcut(x) if self.shortcut is not None else x))
+
+
 def _normed(
     inputs: int, outputs: int, side: int, stride: int = 1, groups: int = 1, act: Any = nn.ReLU
 ) -> nn.Sequential:
@@ -168,12 +209,12 @@ class _Inverted(nn.Module):
         return x + y if self.adds else y
 
 
-def _with_statistics(model: nn.Module) -> nn.Module:
+def _with_statistics(model: nn.Module, shape: tuple[int, int, int] = SHAPE) -> nn.Module:
     """The model in evaluation, after its batch norms have seen random images.
 
     The mean of each score over them is taken off, so that labels depend on the image.
     """
-    images = torch.from_numpy(random_images(SHAPE, 64, b"statistics")).float() / 255
+    images = torch.from_numpy(random_images(shape, 64, b"statistics")).float() / 255
     with torch.no_grad():
         for _ in range(20):
             model(images)

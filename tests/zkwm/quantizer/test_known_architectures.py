@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from tests.support.known_architectures import (
+    QUARTER,
     SHAPE,
     mobilenet_v2,
     narrow_airbench,
     resnet20,
+    resnet50,
     vgg11,
 )
 from tests.support.small_models import RAW, float_labels
@@ -29,15 +31,22 @@ from zkwm_protocols.leaves import leaf
 @pytest.mark.parametrize(
     ("made", "alike"),
     # random weights of MobileNetV2 magnify the rounding of 17 narrow layers
-    [(resnet20, 0.9), (mobilenet_v2, 0.0), (vgg11, 0.9), (narrow_airbench, 0.9)],
+    [
+        (resnet20, 0.9),
+        (mobilenet_v2, 0.0),
+        (vgg11, 0.9),
+        (narrow_airbench, 0.9),
+        (resnet50, 0.8),
+    ],
 )
 def test_from_a_file_to_a_verified_proof(
     made: Callable[[Path], bytes], alike: float, tmp_path: Path
 ) -> None:
     data = made(tmp_path)
-    few = default_images(SHAPE, 48)
-    network = quantize(data, shape=SHAPE, preprocessing=RAW, calibration=few).network
-    images = random_images(SHAPE, 40, b"triggers of known architectures")
+    shape = QUARTER if made is resnet50 else SHAPE
+    few = default_images(shape, 48)
+    network = quantize(data, shape=shape, preprocessing=RAW, calibration=few).network
+    images = random_images(shape, 40, b"triggers of known architectures")
     found = labels(network, images)
     assert (found == float_labels(data, images)).mean() >= alike
     salts = [bytes([index]) * 32 for index in range(2)]
