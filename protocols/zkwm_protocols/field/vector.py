@@ -262,13 +262,13 @@ def _multiply_short(halves: list[NDArray[np.float64]], right: NDArray[np.unsigne
                 for first in range(0, terms, _EXACT_TERMS):
                     part = slice(first, first + _EXACT_TERMS)
                     factor = centered[part, across]
-                    total += _reduce_doubles(high[above, part] @ factor) * float(1 << _HALF_BITS)
-                    total += _reduce_doubles(low[above, part] @ factor)
-                result[above, across] = _reduce_doubles(total)
+                    total += reduce_doubles(high[above, part] @ factor) * float(1 << _HALF_BITS)
+                    total += reduce_doubles(low[above, part] @ factor)
+                result[above, across] = reduce_doubles(total)
     return result
 
 
-def _reduce_doubles(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def reduce_doubles(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Integers of at most 2^53 - p in absolute value modulo p, in place.
 
     A quotient that is no integer is at least 1/p from the next one. Quotients are below 2^23, so a

@@ -19,7 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.field.scalar import DEGREE, ZERO, Element, P
-from zkwm_protocols.field.vector import Array, from_integers, multiply_base, sum_all
+from zkwm_protocols.field.vector import (
+    Array,
+    from_integers,
+    multiply_base,
+    reduce_doubles,
+    sum_all,
+)
 from zkwm_protocols.integer_network.correlation import correlate_transposed, splits
 from zkwm_protocols.integer_network.model import (
     Concatenation,
@@ -81,7 +87,8 @@ def transpose_dense(node: Convolution, gradient: Array, windows: Windows) -> Arr
     # the five coefficients are the last axis: one matrix product for all of them
     centered = np.ascontiguousarray(np.moveaxis(gradient, 0, -1)).astype(np.float64)
     centered -= P * (centered > P // 2)
-    if splits(weights, P // 2 + 1, transposed=True, groups=node.groups):
+    # 512 more than a residue, so that sums of 2^22 weights or more are below 2^53 - p
+    if splits(weights, P // 2 + 512, transposed=True, groups=node.groups):
         high = np.floor(centered / _HALF)
         low = correlate_transposed(centered - high * _HALF, weights, windows, node.groups)
         high = correlate_transposed(high, weights, windows, node.groups)
@@ -101,8 +108,8 @@ def _bias_term(node: Convolution, gradient: Array) -> Element:
 
 
 def _residues(values: NDArray[np.float64]) -> Array:
-    """Integers below 2^53 in absolute value, as doubles of any shape, modulo p."""
-    return from_integers(values.astype(np.int64))
+    """Integers below 2^53 - p in absolute value, as doubles of any shape, modulo p; overwritten."""
+    return reduce_doubles(values).astype(np.uint64)
 
 
 def _coefficients_first(values: Array) -> Array:

@@ -227,5 +227,5 @@ def test_doubles_are_reduced_beside_every_multiple(quotient: int, offset: int) -
     limit = (1 << 53) - P
     for value in (quotient * P + offset, limit - abs(offset), abs(offset) - limit):
         if abs(value) <= limit:
-            found = vector._reduce_doubles(np.array([float(value)]))
+            found = vector.reduce_doubles(np.array([float(value)]))
             assert found.tolist() == [value % P]
