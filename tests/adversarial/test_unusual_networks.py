@@ -6,10 +6,13 @@ in the verifier is no verdict, and an owner could never have one.
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from zkwm_protocols.argument.relation.lookup_form import LookupForm, gradient_form, lookup_form
+from zkwm_protocols.argument.relation import lookup_form as forms
+from zkwm_protocols.argument.relation.lookup_form import GradientForm, LookupForm, lookup_form
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.field.equality import Equality
 from zkwm_protocols.field.scalar import Element, P
@@ -27,22 +30,45 @@ def elements(random: np.random.Generator, count: int) -> list[Element]:
     return [(a[0], a[1], a[2], a[3], a[4]) for a in drawn]
 
 
-@pytest.mark.slow
-def test_a_plane_of_more_entries_than_doubles_add_up_exactly() -> None:
-    """Four pixels, padded to 1024 x 2048 bytes: an eighth of the lookups that are allowed."""
+def one_plane(height: int, width: int) -> IntegerNetwork:
+    """Four pixels, padded to a plane of bytes."""
     one, zero = np.ones((1, 1, 1, 1), np.int16), np.zeros(1, np.int32)
-    plane = Convolution(0, one, zero, pads=(511, 1023, 511, 1023))
-    few = Convolution(2, np.ones((2, 1, 1, 1), np.int16), np.zeros(2, np.int32), (1024, 1024))
-    network = IntegerNetwork(
+    down, across = height // 2 - 1, width // 2 - 1
+    plane = Convolution(0, one, zero, pads=(down, across, down, across))
+    halves = (height // 2, width // 2)
+    few = Convolution(2, np.ones((2, 1, 1, 1), np.int16), np.zeros(2, np.int32), halves)
+    return IntegerNetwork(
         (1, 2, 2),
         (Table(0, np.arange(256, dtype=np.uint8)),),
-        (plane, Activation(1, 0, 0), few, Reshape(3, (4, 1, 1))),
+        (plane, Activation(1, 0, 0), few, Reshape(3, (8, 1, 1))),
     )
-    relation, random = Relation(network), np.random.default_rng(1)
+
+
+def test_a_long_plane_is_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And gives the same form as sums of products, which would hold gigabytes of longer ones."""
+    relation, random = Relation(one_plane(256, 512)), np.random.default_rng(1)
     columns = Equality(elements(random, relation.lookup_count.bit_length()))
     point, alphas = elements(random, relation.cell_count.bit_length()), elements(random, 8)
-    form = lookup_form(relation, columns, alphas)
-    assert isinstance(form, LookupForm)
-    written = gradient_form(relation, columns, alphas)
-    assert form.constant == written.constant
-    assert form.evaluate(point) == written.evaluate(point)
+    written = lookup_form(relation, columns, alphas)
+    assert isinstance(written, GradientForm)
+    monkeypatch.setattr(forms, "LARGEST_PLANE", 256 * 512)
+    products = lookup_form(relation, columns, alphas)
+    assert isinstance(products, LookupForm)
+    assert products.constant == written.constant
+    assert np.array_equal(products.public, written.public)
+    assert products.evaluate(point) == written.evaluate(point)
+
+
+@pytest.mark.slow
+def test_the_widest_pads_take_little_memory_to_verify() -> None:
+    """2^22 entries of one channel, an eighth of the lookups that are allowed: pads of 1,023."""
+    relation, random = Relation(one_plane(2048, 2048)), np.random.default_rng(1)
+    columns = Equality(elements(random, relation.lookup_count.bit_length()))
+    point, alphas = elements(random, relation.cell_count.bit_length()), elements(random, 8)
+    tracemalloc.start()
+    try:
+        lookup_form(relation, columns, alphas).evaluate(point)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.8 * 2**30, peak
