@@ -31,4 +31,4 @@ __attribute__((visibility("default"))) int32_t zkwm_processor_level(void) {
 }
 
 /* Counts changes of any kernel's arguments or meaning: as field.kernels.native.VERSION. */
-__attribute__((visibility("default"))) int32_t zkwm_kernels_version(void) { return 4; }
+__attribute__((visibility("default"))) int32_t zkwm_kernels_version(void) { return 5; }

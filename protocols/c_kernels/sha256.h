@@ -81,13 +81,14 @@ INLINE void store_words(uint32_t *to, Words words, Index count) {
     words_store(count < WIDTH ? rest : to, words);
     if (count < WIDTH) copy_words(to, rest, count);
 }
-/* The 49 bytes in front of the elements of columns first .. first + count - 1: 12 words, and one byte that is
- * returned at the top of a word. */
-INLINE Words column_start(Hasher *s, const uint8_t *prefix, const uint8_t *nonces, Index first, Index count) {
+/* The 49 bytes in front of the elements of columns first, first + step, ..., ``count`` of them: 12 words, and one
+ * byte that is returned at the top of a word. */
+INLINE Words column_start(Hasher *s, const uint8_t *prefix, const uint8_t *nonces, Index first, Index step,
+                          Index count) {
     uint32_t head[13][WIDTH] = {{0}};
     for (Index lane = 0; lane < count; lane++) {
         uint8_t bytes[52] = {0};
-        uint32_t index = (uint32_t)(first + lane);
+        uint32_t index = (uint32_t)(first + step * lane);
         for (int i = 0; i < 13; i++) bytes[i] = prefix[i];
         for (int i = 0; i < 4; i++) bytes[13 + i] = (uint8_t)(index >> (24 - 8 * i));
         for (int i = 0; i < 32; i++) bytes[17 + i] = nonces[32 * lane + i];
@@ -120,17 +121,17 @@ KERNEL(hash_columns)
     for (Index start = begin; start < end; start += WIDTH) {
         Index count = least(WIDTH, end - start);
         Hasher s;
-        Words before = column_start(&s, prefix, nonces + 32 * start, first + start, count);
+        Words before = column_start(&s, prefix, nonces + 32 * start, first + start, 1, count);
         before = column_rows(&s, before, columns + start, rows, pitch, count);
         column_end(&s, before, rows, digests + 32 * start, count);
     }
 }
-/* The same digests of columns 0 .. width - 1 that come in strips of rows: ``rows`` of them behind ``done`` others,
+/* The same digests of columns first, first + step, .., ``width`` of them, that come in strips of rows: ``rows`` of them behind ``done`` others,
  * of ``total``. A strip ends where a block of the hash does, but for the last: ``done`` is 0, or 4 more than a
  * multiple of 16. ``states`` (9, width) holds a column's hash value and its last byte in between. */
 KERNEL(hash_strip)
 (Index begin, Index end, const uint8_t *prefix, const uint8_t *nonces, const uint32_t *columns, Index rows,
- Index width, Index done, Index total, uint32_t *states, uint8_t *digests) {
+ Index width, Index first, Index step, Index done, Index total, uint32_t *states, uint8_t *digests) {
     for (Index start = begin; start < end; start += WIDTH) {
         Index count = least(WIDTH, end - start);
         Hasher s;
@@ -140,7 +141,7 @@ KERNEL(hash_strip)
             before = load_words(states + 8 * width + start, count);
             s.words = 0;
         } else {
-            before = column_start(&s, prefix, nonces + 32 * start, start, count);
+            before = column_start(&s, prefix, nonces + 32 * start, first + step * start, step, count);
         }
         before = column_rows(&s, before, columns + start, rows, width, count);
         if (done + rows == total) {

@@ -81,6 +81,7 @@ PROVER = {
     "argument.relation.blake2s_native",
     "argument.relation.blake2s_witness",
     "argument.relation.witness",
+    "argument.sharding.code",
     "argument.sharding.prover",
     "argument.sharding.shard",
     "argument.sharding.tree",

@@ -49,6 +49,9 @@ class LocalCrew(Crew):
     def share(self, value: object) -> object:
         return value
 
+    def local(self, shared: object) -> Any:
+        return shared
+
 
 def without_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all provers of this test draw the same: two proofs of a statement are then equal."""

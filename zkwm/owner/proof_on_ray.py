@@ -81,7 +81,10 @@ class RayWorker:
     def __init__(self, threads: int) -> None:
         os.environ["NUMBA_NUM_THREADS"] = str(threads)
         from zkwm_protocols.argument.sharding.worker import ShardWorker
+        from zkwm_protocols.field.kernels.kept_memory import kept
 
+        self._memory = kept()  # for as long as this process is there
+        self._memory.__enter__()
         self._worker = ShardWorker()
 
     def process(self) -> int:
@@ -172,6 +175,10 @@ class RayCrew(Crew):
     def share(self, value: object) -> object:
         """A reference to the value, which each machine gets once."""
         return self._ray.put(value)
+
+    def local(self, shared: object) -> Any:  # noqa: ANN401
+        """The value that a reference stands for, in memory that is shared with the workers here."""
+        return self._ray.get(shared)
 
     def _require_started(self, begun: list[Any]) -> None:
         """Raise CouldNotCheck unless the cluster starts these workers in time."""

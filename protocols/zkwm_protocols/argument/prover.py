@@ -35,7 +35,8 @@ from zkwm_protocols.argument.combined_claim import (
 )
 from zkwm_protocols.argument.cost_estimate import estimate_of_layout
 from zkwm_protocols.argument.layout_choice import choose_layout
-from zkwm_protocols.argument.ligero.prover import WitnessCommitment
+from zkwm_protocols.argument.ligero.codewords import Codewords
+from zkwm_protocols.argument.ligero.prover import MakeCodewords, WitnessCommitment
 from zkwm_protocols.argument.ligero.rows import SecretValues
 from zkwm_protocols.argument.logup_gkr.protocol import Interaction, LeafClaim
 from zkwm_protocols.argument.logup_gkr.prover import TreeProver
@@ -150,6 +151,7 @@ def prove_witness(
     stream: RandomStream,
     report: Progress,
     build_tree: BuildTree = lookup_tree,
+    make_codewords: MakeCodewords = Codewords,
 ) -> Proof:
     """The proof for a given witness; whether it is true is not asked.
 
@@ -160,13 +162,15 @@ def prove_witness(
         witness: cells and table rows.
         stream: the secret randomness.
         report: called as each step begins.
+        make_codewords: another way to the same root and columns.
         build_tree: another than the honest tree for a prover whose lookups are no table rows.
     """
     report("commit to the witness", 0.1)
     masks = _Masks(layout, stream)
     multiplicities = witness.multiplicities(layout.table_rows)
     values = SecretValues(witness.cells, multiplicities, masks.pads, masks.left, masks.right)
-    commitment = WitnessCommitment(layout, values, stream)
+    commitment = WitnessCommitment(layout, values, stream, make_codewords)
+    del values  # its cells may be held elsewhere now
     root = commitment.root
     interaction = Interaction(layout, relation, statement, root)
     report("lookups: build the tree", 0.4)

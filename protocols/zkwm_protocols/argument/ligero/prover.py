@@ -15,13 +15,14 @@ repeated. The other side is ``ligero.verifier``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.argument.ligero.codewords import Codewords
-from zkwm_protocols.argument.ligero.column_tree import NONCE_BYTES
+from zkwm_protocols.argument.ligero.column_tree import NONCE_BYTES, ColumnTree
 from zkwm_protocols.argument.ligero.linear_claim import (
     CombinedClaim,
     match_places,
@@ -66,6 +67,25 @@ from zkwm_protocols.field.vector import (
 _P = np.uint64(P)
 
 
+class EncodedRows(Protocol):
+    """Rows and their codewords: ``Codewords``, or those that workers make (``sharding``)."""
+
+    @property
+    def rows(self) -> CommittedRows:
+        """The tableau."""
+
+    @property
+    def tree(self) -> ColumnTree:
+        """Over all columns."""
+
+    def columns(self, indices: NDArray[np.int64]) -> NDArray[np.uint32]:
+        """Columns by their places int64 (t,), uint32 (t, base_rows)."""
+
+
+MakeCodewords = Callable[[Layout, CommittedRows, bytes], EncodedRows]
+"""From layout, rows, and nonces of 32 N bytes."""
+
+
 class WitnessCommitment:
     """A commitment to cells, multiplicities and pads, and the answers to its challenges.
 
@@ -75,16 +95,24 @@ class WitnessCommitment:
         layout: all sizes.
         values: the witness, multiplicities, and the rows over K.
         random: what tails, masks and nonces are drawn from.
+        make_codewords: from layout, rows and nonces.
 
     Raises:
         UsageError: other shapes than those of the layout.
     """
 
-    def __init__(self, layout: Layout, values: SecretValues, random: RandomStream) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        values: SecretValues,
+        random: RandomStream,
+        make_codewords: MakeCodewords = Codewords,
+    ) -> None:
         self._layout = layout
-        self._rows = CommittedRows(layout, values, random)
+        rows = CommittedRows(layout, values, random)
         self._nonces = random.bytes(NONCE_BYTES * layout.code_length)
-        self._codewords = Codewords(layout, self._rows, self._nonces)
+        self._codewords = make_codewords(layout, rows, self._nonces)
+        self._rows = self._codewords.rows
         self._combined = False
         self._opened = False
 

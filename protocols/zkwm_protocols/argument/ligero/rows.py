@@ -52,7 +52,7 @@ from zkwm_protocols.argument.parameters import (
 from zkwm_protocols.argument.prover_randomness import RandomStream
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.field.kernels.linear_combination import fold_rows
-from zkwm_protocols.field.kernels.ntt import encode, encode_at
+from zkwm_protocols.field.kernels.ntt import ALL_COLUMNS, Coset, encode, encode_at
 from zkwm_protocols.field.polynomial import interpolate
 from zkwm_protocols.field.scalar import DEGREE, constant, multiply, negate
 from zkwm_protocols.field.vector import Array, add, combine, from_element, subtract_arrays, sum_all
@@ -131,18 +131,39 @@ class CommittedRows:
         self.encode_rows(0, layout.base_rows, codewords)
         return codewords
 
-    def encode_rows(self, first: int, last: int, codewords: NDArray[np.uint32]) -> None:
-        """Encode rows first .. last - 1 of the tableau into ``codewords`` (last - first, N)."""
+    def encode_rows(
+        self,
+        first: int,
+        last: int,
+        codewords: NDArray[np.uint32],
+        columns: Coset = ALL_COLUMNS,
+    ) -> None:
+        """Encode rows first .. last - 1 of the tableau.
+
+        Args:
+            first: the first row.
+            last: behind the last row.
+            codewords (uint32, (last - first, m)): written.
+            columns: which are wanted: m of them.
+        """
         for place, rows in self._coefficients(first, last):
             out = codewords[place - first : place - first + len(rows)]
-            encode(rows, self._layout.code_log, out)
+            encode(rows, self._layout.code_log, out, columns)
 
-    def encode_at(self, places: NDArray[np.int64]) -> NDArray[np.uint32]:
-        """All codewords at some places (t,) only, uint32 (base_rows, t)."""
+    def encode_at(
+        self, places: NDArray[np.int64], first: int = 0, last: int | None = None
+    ) -> NDArray[np.uint32]:
+        """Codewords of rows first .. last - 1, all by default, at some places (t,) only.
+
+        Returns:
+            uint32 (last - first, t).
+        """
         layout = self._layout
-        values = np.empty((layout.base_rows, len(places)), dtype=np.uint32)
-        for place, rows in self._coefficients(0, layout.base_rows):
-            values[place : place + len(rows)] = encode_at(rows, layout.code_log, places)
+        last = layout.base_rows if last is None else last
+        values = np.empty((last - first, len(places)), dtype=np.uint32)
+        for place, rows in self._coefficients(first, last):
+            found = encode_at(rows, layout.code_log, places)
+            values[place - first : place - first + len(rows)] = found
         return values
 
     def fold_witness(self, weights: Array) -> Array:

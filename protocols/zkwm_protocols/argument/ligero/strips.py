@@ -23,6 +23,7 @@ from zkwm_protocols.argument.ligero.column_tree import (
 )
 from zkwm_protocols.argument.ligero.hashing import tree_of
 from zkwm_protocols.field.kernels.native import LEVEL, require
+from zkwm_protocols.field.kernels.ntt import ALL_COLUMNS, Coset
 
 if LEVEL is not None:
     from zkwm_protocols.argument.ligero.strips_native import hash_strip
@@ -49,16 +50,24 @@ class StripHasher:
         rows: of all codewords.
         nonces: 32 N bytes, N a power of two.
         prefix: of the leaves, 13 bytes.
+        columns: which of the codewords' the N columns are.
 
     Raises:
         UsageError: sizes that do not fit.
     """
 
-    def __init__(self, rows: int, nonces: bytes, prefix: bytes = LEAF_PREFIX) -> None:
+    def __init__(
+        self,
+        rows: int,
+        nonces: bytes,
+        prefix: bytes = LEAF_PREFIX,
+        columns: Coset = ALL_COLUMNS,
+    ) -> None:
         length = len(nonces) // NONCE_BYTES
         fits = len(nonces) == NONCE_BYTES * length and 0 < length < 1 << 32
         require(rows > 0 and fits, "strips of columns and nonces")
         self._rows, self._length, self._done = rows, length, 0
+        self._columns = columns
         self._prefix = np.frombuffer(prefix, dtype=np.uint8)
         self._nonces = np.frombuffer(nonces, dtype=np.uint8).reshape(length, NONCE_BYTES)
         self._states = np.empty((_STATE_WORDS, length), dtype=np.uint32)
@@ -78,16 +87,21 @@ class StripHasher:
         ends = done == self._rows or (whole and done < self._rows)
         require(len(strip) > 0 and strip.shape[1] == self._length and ends, "a strip of columns")
         hash_strip(
-            self._prefix, self._nonces, strip, self._done, self._rows, self._states, self._digests
-        )
+            self._prefix, self._nonces, strip, self._columns, self._done, self._rows, self._states,
+            self._digests,
+        )  # fmt: skip
         self._done = done
 
-    def tree(self) -> ColumnTree:
-        """The tree, once all rows are added.
+    def leaves(self) -> NDArray[np.uint8]:
+        """The digests of all columns, (N, 32), once all rows are added.
 
         Raises:
             UsageError: rows are missing.
         """
         require(self._done == self._rows, "all rows of the columns")
         self._states = self._states[:, :0].copy()  # they are longer than a level of the tree
-        return tree_of(self._digests)
+        return self._digests
+
+    def tree(self) -> ColumnTree:
+        """The tree over all columns, once all rows are added. Raises what ``leaves`` does."""
+        return tree_of(self.leaves())

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.field.kernels.native import call, words
+from zkwm_protocols.field.kernels.ntt import Coset
 from zkwm_protocols.field.kernels.threads import run_tasks
 
 _HASHED_AT_ONCE = 256
@@ -15,6 +16,7 @@ def hash_strip(
     prefix: NDArray[np.uint8],
     nonces: NDArray[np.uint8],
     strip: NDArray[np.uint32],
+    columns: Coset,
     done: int,
     total: int,
     states: NDArray[np.uint32],
@@ -26,6 +28,7 @@ def hash_strip(
         prefix (uint8, (13,)): of the leaves.
         nonces (uint8, (N, 32)): theirs.
         strip (uint32, (m, N)): the rows.
+        columns: which of the codewords' they are.
         done: rows before them, 0 or 4 more than a multiple of 16.
         total: rows of all strips.
         states (uint32, (9, N)): read behind the first strip, written before the last one.
@@ -37,7 +40,7 @@ def hash_strip(
     rows, length = strip.shape
     addresses = (
         words(prefix, 13, dtype=np.uint8), words(nonces, length, 32, dtype=np.uint8),
-        words(strip, rows, length), rows, length, done, total,
+        words(strip, rows, length), rows, length, columns.first, 1 << columns.step_log, done, total,
         words(states, 9, length, out=True), words(digests, length, 32, dtype=np.uint8, out=True),
     )  # fmt: skip
 

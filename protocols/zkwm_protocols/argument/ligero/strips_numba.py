@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from zkwm_protocols.field.kernels.ntt import Coset
 from zkwm_protocols.field.kernels.threads import run_tasks
 
 _Words = NDArray[np.int64]
@@ -44,6 +45,7 @@ def hash_strip(
     prefix: NDArray[np.uint8],
     nonces: NDArray[np.uint8],
     strip: NDArray[np.uint32],
+    columns: Coset,
     done: int,
     total: int,
     states: NDArray[np.uint32],
@@ -52,8 +54,8 @@ def hash_strip(
     """As ``strips_native.hash_strip``."""
     length = strip.shape[1]
     run_tasks(
-        _hash_blocks, -(-length // _HASHED_AT_ONCE), prefix, nonces, strip, done, total, states,
-        digests, work=strip.size,
+        _hash_blocks, -(-length // _HASHED_AT_ONCE), prefix, nonces, strip, columns.first,
+        1 << columns.step_log, done, total, states, digests, work=strip.size,
     )  # fmt: skip
 
 
@@ -112,6 +114,8 @@ def _hash_blocks(
     prefix: NDArray[np.uint8],
     nonces: NDArray[np.uint8],
     strip: NDArray[np.uint32],
+    first: int,
+    step: int,
     done: int,
     total: int,
     states: NDArray[np.uint32],
@@ -128,7 +132,7 @@ def _hash_blocks(
                 h[i] = states[i, column]
             before = int(states[8, column])
         else:
-            before, count = _start(prefix, nonces[column], column, h, w), 12
+            before, count = _start(prefix, nonces[column], first + step * column, h, w), 12
         for row in range(rows):
             x = int(strip[row, column])
             swapped = (x & 255) << 24 | (x >> 8 & 255) << 16 | (x >> 16 & 255) << 8 | x >> 24

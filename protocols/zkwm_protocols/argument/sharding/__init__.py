@@ -5,7 +5,7 @@
     prover (``prover``)                                workers (``worker``)
     transcript, pads and masks, verification           no randomness, nothing of the vault's but:
       |  pixels and salts of a part              ->    run, mark        cells, lookups   ``shard``
-      |  all rows with their random tails        ->    leaves, columns  of the code      ``strips``
+      |  all rows with their random tails        ->    leaves, columns  codewords        ``worker``
       |  alpha, beta; a level's point            ->    tree, level      rows of the tree ``shard``
       |  a challenge                             ->    bind             sums of a round
       |                                          <-    what was asked for: sums of all parts

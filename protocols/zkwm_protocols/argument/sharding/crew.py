@@ -21,7 +21,7 @@ from zkwm_protocols.errors import CouldNotCheck
 
 Arguments = tuple[Any, ...]
 
-_LASTING = ("run", "mark", "assign", "tree", "level", "bind")
+_LASTING = ("run", "mark", "tree", "level", "bind")
 """Methods of ``ShardWorker`` that change a worker's state."""
 _OF_THE_TREE = ("tree", "level", "bind")
 _ENDS = {
@@ -86,6 +86,10 @@ class Crew(ABC):
     @abstractmethod
     def share(self, value: object) -> object:
         """Something that may be given to several workers instead of the value."""
+
+    @abstractmethod
+    def local(self, shared: object) -> Any:  # noqa: ANN401
+        """The value of what ``share`` returned, in the prover's process."""
 
     def call(self, method: str, arguments: Sequence[Arguments]) -> list[Any]:
         """Call a method of every worker, with arguments for each; their results in order.

@@ -20,6 +20,7 @@ from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.argument.verifier import verify
 from zkwm_protocols.errors import CouldNotCheck
 from zkwm_protocols.field.blas import one_blas_thread
+from zkwm_protocols.field.kernels.kept_memory import kept
 
 
 def prove_by_crew(
@@ -59,12 +60,13 @@ def prove_by_crew(
         lookups=relation.lookup_count,
         rows=relation.tables.total_rows,
     )
-    with one_blas_thread():
+    with kept(), one_blas_thread():
         witness = ShardedWitness(crew, layout, statement, images, salts)
         stream = RandomStream(secret, *proof_purpose(release, layout, statement, witness.cells))
         proof = prove_witness(
-            statement, relation, layout, witness, stream, report, build_tree=_sharded_tree
-        ).to_bytes()
+            statement, relation, layout, witness, stream, report,
+            build_tree=_sharded_tree, make_codewords=witness.codewords,
+        ).to_bytes()  # fmt: skip
     try:
         verify(statement, proof)
     except CouldNotCheck as error:

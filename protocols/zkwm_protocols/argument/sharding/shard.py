@@ -112,9 +112,10 @@ class TriggerShard:
         return self._rows.bind(r, NO_ROUND if point is None else round_weights(point))
 
     def bound(self, bits: int) -> tuple[Residues, int]:
-        """What is bound, (4 m, 5, width), and its columns, at most 2^bits."""
+        """What is bound, (4 m, 5, columns), and its columns, at most 2^bits."""
         assert self._rows is not None
-        return self._rows.bound(bits)
+        arrays, columns = self._rows.bound(bits)
+        return np.ascontiguousarray(arrays[..., :columns]), columns  # what is behind is no use
 
     def fold(self, weights: Array) -> NDArray[np.uint32]:
         """These triggers' cells to one vector: weights (uint64, (5, m)) to (5, J)."""

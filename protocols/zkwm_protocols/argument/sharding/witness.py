@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm_protocols.argument.ligero.rows import CommittedRows
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.relation.witness import Triggers, choose_matches
+from zkwm_protocols.argument.sharding.code import ShardedCodewords
 from zkwm_protocols.argument.sharding.crew import Crew, even_parts
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.field.scalar import P
@@ -50,7 +52,7 @@ class ShardedWitness:
         chosen = choose_matches(np.concatenate(matches), statement.least_matches)
         marked = crew.call("mark", [(chosen[first:end],) for first, end in self._parts])
         self.cells = np.empty((layout.cells, layout.triggers), dtype=np.uint32)
-        """All cells, (J, n)."""
+        """All cells, (J, n); none once they are committed to."""
         self._multiplicities = np.zeros(layout.table_rows, dtype=np.uint32)
         for (first, end), (cells, multiplicities) in zip(self._parts, marked, strict=True):
             self.cells[:, first:end] = cells
@@ -58,6 +60,11 @@ class ShardedWitness:
 
     def __repr__(self) -> str:
         return "ShardedWitness()"
+
+    def codewords(self, layout: Layout, rows: CommittedRows, nonces: bytes) -> ShardedCodewords:
+        """The commitment's, of these cells, which are forgotten here: the rows hold them."""
+        self.cells = self.cells[:0]
+        return ShardedCodewords(self.crew, layout, rows, nonces)
 
     def multiplicities(self, count: int) -> NDArray[np.uint32]:
         """How often each of ``count`` table rows is hit, (count,)."""

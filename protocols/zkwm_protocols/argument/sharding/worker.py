@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm_protocols.argument.ligero.codewords import hash_leaves
+from zkwm_protocols.argument.ligero.rows import CommittedRows
 from zkwm_protocols.argument.logup_gkr.blocks import Block
 from zkwm_protocols.argument.logup_gkr.bound_rows import Messages
 from zkwm_protocols.argument.parameters import Layout
@@ -17,6 +19,7 @@ from zkwm_protocols.argument.relation.witness import Triggers
 from zkwm_protocols.argument.sharding.shard import TriggerShard
 from zkwm_protocols.field.blas import one_blas_thread
 from zkwm_protocols.field.kernels.layout import Residues
+from zkwm_protocols.field.kernels.ntt import Coset
 from zkwm_protocols.field.scalar import Element
 from zkwm_protocols.field.vector import Array
 from zkwm_protocols.integer_network.model import IntegerNetwork
@@ -42,6 +45,30 @@ class ShardWorker:
     def mark(self, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         """As ``TriggerShard.mark``."""
         return self._held().mark(chosen)
+
+    def leaves(
+        self,
+        rows: CommittedRows,
+        layout: Layout,
+        cosets: Sequence[Coset],
+        nonces: Sequence[bytes],
+    ) -> list[NDArray[np.uint8]]:
+        """The leaves of some columns of the commitment, uint8 (m, 32) for each coset.
+
+        Args:
+            rows: the whole tableau.
+            layout: all sizes.
+            cosets: which columns.
+            nonces: theirs, for each coset.
+        """
+        pairs = zip(cosets, nonces, strict=True)
+        return [hash_leaves(layout, rows, drawn, coset) for coset, drawn in pairs]
+
+    def columns(
+        self, rows: CommittedRows, places: NDArray[np.int64], first: int, last: int
+    ) -> NDArray[np.uint32]:
+        """Codewords of rows first .. last - 1 at some places (t,): uint32 (last - first, t)."""
+        return rows.encode_at(places, first, last)
 
     def tree(self, alphas: Sequence[Element], beta: Element) -> Block:
         """As ``TriggerShard.tree``."""

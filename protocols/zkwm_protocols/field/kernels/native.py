@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from zkwm_protocols.errors import UsageError
 
-VERSION = 4
+VERSION = 5
 """Counts changes of any kernel's arguments or meaning; processor.c has the same."""
 LEVELS = ("plain", "avx2", "avx512")
 """From what runs everywhere to what needs the most of a processor."""

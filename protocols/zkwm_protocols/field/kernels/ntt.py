@@ -6,12 +6,24 @@ SPEC.md 17.2, 17.7.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.field.kernels import loops
-from zkwm_protocols.field.scalar import DEGREE, GENERATOR, TWO_ADICITY, P
+from zkwm_protocols.field.scalar import DEGREE, GENERATOR, TWO_ADICITY, P, root_of_unity
 from zkwm_protocols.field.vector import Array, multiply, multiply_base
+
+
+class Coset(NamedTuple):
+    """Every 2^step_log-th column of a codeword from column ``first`` on."""
+
+    first: int
+    step_log: int
+
+
+ALL_COLUMNS = Coset(0, 0)
 
 
 def _transform(
@@ -40,22 +52,48 @@ def _transform(
 
 
 def encode(
-    coefficients: NDArray[np.uint32], logarithm: int, out: NDArray[np.uint32] | None = None
+    coefficients: NDArray[np.uint32],
+    logarithm: int,
+    out: NDArray[np.uint32] | None = None,
+    columns: Coset = ALL_COLUMNS,
 ) -> NDArray[np.uint32]:
     """Reed-Solomon codewords: each row's polynomial at 3 w_N^c, c = 0 .. N - 1 (SPEC.md 17.7).
 
     Args:
         coefficients (uint32, (r, d)): canonical, d at most N.
         logarithm: of N.
-        out (uint32, (r, N)): written and returned, C-contiguous.
+        out (uint32, (r, m)): written and returned, C-contiguous.
+        columns: which c are wanted: m of them.
 
     Raises:
         ValueError: shapes that do not fit.
     """
+    if not 0 <= columns.step_log <= logarithm or not 0 <= columns.first < 1 << columns.step_log:
+        raise ValueError(f"no such columns of 2^{logarithm}: {columns}")
+    if coefficients.shape[1] > 1 << logarithm:
+        raise ValueError(f"{coefficients.shape} does not fit length 2^{logarithm}")
+    length_log = logarithm - columns.step_log
+    base = GENERATOR * pow(root_of_unity(logarithm), columns.first, P) % P
     if out is None:
-        out = np.empty((coefficients.shape[0], 1 << logarithm), dtype=np.uint32)
-    _transform(np.ascontiguousarray(coefficients), GENERATOR, 1, logarithm, out)
+        out = np.empty((coefficients.shape[0], 1 << length_log), dtype=np.uint32)
+    rows = _remainder(coefficients, pow(base, 1 << length_log, P), 1 << length_log)
+    _transform(np.ascontiguousarray(rows), base, 1, length_log, out)
     return out
+
+
+def _remainder(rows: NDArray[np.uint32], c: int, size: int) -> NDArray[np.uint32]:
+    """Rows (r, d) modulo X^size - c, whose roots are a coset: (r, at most size)."""
+    if rows.shape[1] <= size:
+        return rows
+    total = rows[:, :size].astype(np.uint64)
+    factor = c
+    for start in range(size, rows.shape[1], size):
+        part = rows[:, start : start + size].astype(np.uint64)
+        part *= np.uint64(factor)
+        total[:, : part.shape[1]] += part  # below p + p^2, which is below 2^63
+        total %= np.uint64(P)
+        factor = factor * c % P
+    return total.astype(np.uint32)
 
 
 def encode_at(

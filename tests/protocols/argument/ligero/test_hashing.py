@@ -12,6 +12,7 @@ from zkwm_protocols.argument.ligero import hashing, strips, strips_native, strip
 from zkwm_protocols.argument.ligero.column_tree import build_tree, hash_columns
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.field.kernels import native
+from zkwm_protocols.field.kernels.ntt import Coset
 
 
 @pytest.mark.parametrize("level", [*NATIVE_LEVELS, None])
@@ -57,6 +58,13 @@ def test_strips_have_the_tree_of_whole_columns(
             assert last - first <= most
             hasher.add(codewords[first:last])
         assert hasher.tree() == expected
+        if length > 1:
+            own = b"".join(nonces[32 * i : 32 * i + 32] for i in range(1, length, 2))
+            hasher = strips.StripHasher(rows, own, columns=Coset(1, 1))
+            for first, last in strips.strip_bounds(rows, most):
+                hasher.add(np.ascontiguousarray(codewords[first:last, 1::2]))
+            found = hasher.leaves().tobytes()
+            assert found == hash_columns(codewords.T[1::2], own, np.arange(1, length, 2))
 
 
 def test_strips_end_with_blocks_and_rows_are_complete() -> None:

@@ -51,7 +51,17 @@ def test_the_proof_is_that_of_one_prover(local: bytes, size: int) -> None:
 
 @pytest.mark.parametrize(
     ("method", "times"),
-    [("run", 1), ("mark", 1), ("tree", 1), ("level", 2), ("bind", 7), ("bound", 2), ("fold", 1)],
+    [
+        ("run", 1),
+        ("mark", 1),
+        ("tree", 1),
+        ("level", 2),
+        ("bind", 7),
+        ("bound", 2),
+        ("fold", 1),
+        ("leaves", 1),
+        ("columns", 1),
+    ],
 )
 def test_a_lost_worker_is_replaced(local: bytes, method: str, times: int) -> None:
     crew = LocalCrew(2, lambda worker, called, n: (worker, called, n) == (1, method, times))
@@ -76,7 +86,7 @@ def test_a_replacement_repeats_only_what_counts() -> None:
     crew = LocalCrew(1, lambda worker, called, n: (called, n) == ("fold", 1))
     by(crew)
     methods = [method for _, method in crew.called]
-    assert methods[methods.index("fold") :][:4] == ["fold", "run", "mark", "fold"]
+    assert methods[methods.index("fold") :] == ["fold", "run", "mark", "fold", "columns"]
 
 
 def test_a_worker_that_computes_wrongly_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,13 @@ from zkwm_protocols.field.kernels.by_numba import arithmetic
 from zkwm_protocols.field.kernels.by_numba.lines import load_line, load_pairs, new_line, store_line
 from zkwm_protocols.field.kernels.layout import LINE, Residues
 from zkwm_protocols.field.kernels.linear_combination import fold_batch, fold_rows
-from zkwm_protocols.field.kernels.ntt import encode, encode_at, interpolate, multiply_polynomials
+from zkwm_protocols.field.kernels.ntt import (
+    Coset,
+    encode,
+    encode_at,
+    interpolate,
+    multiply_polynomials,
+)
 from zkwm_protocols.field.scalar import Element, P, add, multiply
 from zkwm_protocols.field.vector import Array
 
@@ -181,6 +187,22 @@ def test_codewords_that_do_not_fit(terms: int, logarithm: int, shape: tuple[int,
     out = np.zeros(shape, dtype=np.uint32)
     with pytest.raises(ValueError):
         encode(np.zeros((2, terms), dtype=np.uint32), logarithm, out)
+
+
+@pytest.mark.parametrize("step_log", [0, 1, 3, 6])
+@pytest.mark.parametrize("terms", [1, 9, 41, 64])
+def test_columns_of_codewords(terms: int, step_log: int) -> None:
+    """Also where a row is longer than the columns that are wanted."""
+    rows = np.random.default_rng(terms).integers(0, P, (3, terms), dtype=np.uint32)
+    rows[0] = P - 1
+    whole, step = encode(rows, 6), 1 << step_log
+    for first in range(0, step, 3):
+        assert np.array_equal(
+            encode(rows, 6, columns=Coset(first, step_log)), whole[:, first::step]
+        )
+    for wrong in (Coset(step, step_log), Coset(-1, step_log), Coset(0, 7)):
+        with pytest.raises(ValueError, match="no such columns"):
+            encode(rows, 6, columns=wrong)
 
 
 def test_codewords_need_whole_rows() -> None:
