@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +30,9 @@ def small_cluster() -> Iterator[Any]:
     try:
         yield ray
     finally:
-        ray.shutdown()
+        with warnings.catch_warnings():  # Ray waits for none of the processes that it ends
+            warnings.simplefilter("ignore", ResourceWarning)
+            ray.shutdown()
+            gc.collect()
         os.environ.clear()
         os.environ.update(before)
