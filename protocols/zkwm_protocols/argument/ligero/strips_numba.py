@@ -53,9 +53,10 @@ def hash_strip(
 ) -> None:
     """As ``strips_native.hash_strip``."""
     length = strip.shape[1]
+    sizes = columns.first, 1 << columns.step_log, done, total
     run_tasks(
-        _hash_blocks, -(-length // _HASHED_AT_ONCE), prefix, nonces, strip, columns.first,
-        1 << columns.step_log, done, total, states, digests, work=strip.size,
+        _hash_blocks, -(-length // _HASHED_AT_ONCE), prefix, nonces, strip, sizes, states, digests,
+        work=strip.size,
     )  # fmt: skip
 
 
@@ -114,15 +115,13 @@ def _hash_blocks(
     prefix: NDArray[np.uint8],
     nonces: NDArray[np.uint8],
     strip: NDArray[np.uint32],
-    first: int,
-    step: int,
-    done: int,
-    total: int,
+    sizes: tuple[int, int, int, int],
     states: NDArray[np.uint32],
     digests: NDArray[np.uint8],
 ) -> None:
-    """Blocks of columns begin .. end - 1."""
+    """Blocks of columns begin .. end - 1; ``sizes`` are first and step, done and total."""
     rows, length = strip.shape
+    first, step, done, total = sizes
     h = np.empty(8, dtype=np.int64)
     w = np.zeros(16, dtype=np.int64)
     for column in range(_HASHED_AT_ONCE * begin, min(_HASHED_AT_ONCE * end, length)):
