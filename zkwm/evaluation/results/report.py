@@ -25,6 +25,7 @@ from zkwm.evaluation.results.figures import (
     legend_marker,
     require_matplotlib,
 )
+from zkwm.evaluation.results.means import mean_tables
 from zkwm.evaluation.results.outcome import Table
 from zkwm.evaluation.results.published import PUBLISHED, corresponding
 from zkwm.evaluation.results.summary import headline, survivals
@@ -102,6 +103,8 @@ def all_tables(outcome: GridResult) -> tuple[Table, ...]:
     return (
         *grid_tables(outcome),
         *grid_tables(outcome, by_ranks=True),
+        *mean_tables(outcome),
+        *mean_tables(outcome, by_ranks=True),
         scheme_table(outcome),
         attack_table(outcome),
     )

@@ -12,6 +12,7 @@ import yaml
 from tests.zkwm.evaluation.conftest import TINY
 from zkwm.evaluation.plan.grid import Grid
 from zkwm.evaluation.plan.grid_file import LIMIT, parse, read_grid
+from zkwm.training.settings import exposures_of, with_exposures
 from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "grids"
@@ -118,8 +119,11 @@ def test_the_fair_grid_gives_each_mark_the_same_budget() -> None:
         entry.label: (entry.parameters["triggers"], entry.parameters["exposures"])
         for entry in grid.watermarks
     }
-    assert budgets.pop("plain, 100 exposures") == (200, 100)
+    assert budgets.pop("plain, 96 exposures") == (200, 96)
     assert set(budgets.values()) == {(200, 400)}
+    for exposures in (96, 400):  # a whole number of triggers a batch, so that none gets more
+        settings = with_exposures(grid.settings(0), exposures, grid.owner_images, 200)
+        assert exposures_of(settings, grid.owner_images, 200) == exposures
     surrogates = [entry for entry in grid.attacks if entry.name == "extraction"]
     assert {entry.parameters["epochs"] for entry in surrogates} == {0}  # as long as the bar
 

@@ -17,6 +17,7 @@ from zkwm.evaluation.plan.grid import Grid
 from zkwm.evaluation.results.aggregate import Square, points, squares
 from zkwm.evaluation.results.cell import Cell
 from zkwm.evaluation.results.figures import Frame, attack_figure
+from zkwm.evaluation.results.means import interval, mean_tables
 from zkwm.evaluation.results.outcome import GridResult
 from zkwm.evaluation.results.report import figures, published_rows, write_report
 from zkwm.evaluation.results.summary import headline, survivals
@@ -145,6 +146,22 @@ def test_attacks_that_count_for_no_mark_are_told(cell: Made) -> None:
     made = GridResult(grid, (cell(), cell(**useless)), {}, (), (), 0.0)
     (table,) = grid_tables(made)
     assert table.meaning.endswith("for no mark do these count: Y")
+
+
+def test_means_have_intervals(cell: Made) -> None:
+    assert interval([10.0, 14.0]) == pytest.approx((12.0, 25.412), rel=1e-4)
+    middle, half = interval([40.0, 50.0, 45.0, 55.0, 60.0])
+    assert (middle, half) == pytest.approx((50.0, 9.817), rel=1e-3)
+    grid = Grid.from_map(GRID | {"watermarks": [{"name": "adi", "label": "A"}]})
+    cells = tuple(
+        cell(attack=attack, seed=seed, evidence=evidence)
+        for attack, bits in (("X", (40.0, 50.0)), ("Y", (-3.0, -1.0)))
+        for seed, evidence in enumerate(bits)
+    )
+    (table,) = mean_tables(GridResult(grid, cells, {}, (), (), 0.0))
+    assert table.rows == (("A", "45 ± 64", "−2 ± 13"),)
+    assert mean_tables(GridResult(replace(grid, seeds=(0,)), cells, {}, (), (), 0.0)) == ()
+    assert mean_tables(GridResult(grid, cells, {}, (), (), 0.0), by_ranks=True) == ()
 
 
 def test_many_attacks_are_several_tables(cell: Made) -> None:
