@@ -14,6 +14,7 @@
  */
 #define STRIP 16
 #define GROUP 4
+#define NEAR 512 /* lines of a strip that stay in the first cache */
 
 INLINE Index reversed_bits(Index value, int count) {
     Index out = 0;
@@ -91,8 +92,15 @@ static void transform_strip(Residue *strip, int logarithm, int longest, const Re
     if (quarters == 1) two_layers(strip, size, quarter, roots, stride, 1);
     if (quarters == 2) two_layers(strip, size, quarter, roots, stride, 2);
     if (quarters != 4) quarter /= 4, stride *= 4;
-    for (; quarter; quarter /= 4, stride *= 4) two_layers(strip, size, quarter, roots, stride, 4);
-    if (logarithm % 2) layer_of_two(strip, size, 1, roots, stride);
+    for (; 4 * quarter > NEAR; quarter /= 4, stride *= 4) two_layers(strip, size, quarter, roots, stride, 4);
+    /* blocks that fit into the first cache are finished one after the other */
+    Index block = quarter ? 4 * quarter : 2;
+    for (Index start = 0; start < size; start += block) {
+        Residue *line = strip + start * STRIP;
+        Index step = stride;
+        for (Index q = quarter; q; q /= 4, step *= 4) two_layers(line, block, q, roots, step, 4);
+        if (logarithm % 2) layer_of_two(line, block, 1, roots, step);
+    }
 }
 
 typedef struct {
