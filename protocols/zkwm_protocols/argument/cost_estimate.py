@@ -13,7 +13,7 @@ from zkwm_protocols.argument.layout_choice import choose_layout
 from zkwm_protocols.argument.ligero import codeword_memory
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.relation.relation import Relation
-from zkwm_protocols.integer_network.model import IntegerNetwork
+from zkwm_protocols.integer_network.model import Convolution, IntegerNetwork
 
 _FIXED_SECONDS = 0.2
 _SECONDS_A_LOOKUP = 7e-8
@@ -26,8 +26,9 @@ _BYTES_A_LOOKUP = 4
 _TREE_BYTES_A_LOOKUP = 10.2
 """Layers that are stored, or what is bound of those that are not: each ten bytes."""
 _TREE_BYTES_A_TABLE_ROW = 130
-_BYTES_A_CELL_OF_ONE_TRIGGER = 45
-"""Network and relation."""
+_BYTES_A_WEIGHT = 5
+_BYTES_A_CELL_OF_ONE_TRIGGER = 8
+"""The relation."""
 _GRADIENT_BYTES_A_CELL = 100
 """The step from leaves to cells, whose arrays are as long as one trigger's cells."""
 _RUN_BYTES_A_CELL = 18
@@ -87,21 +88,22 @@ def estimate_of_layout(relation: Relation, layout: Layout) -> Estimate:
         + _SECONDS_A_LOOKUP * lookups
         + _SECONDS_A_CODE_BYTE * layout.code_bytes
         + _SECONDS_OF_ONE_TRIGGER * (layout.lookups + layout.cells),
-        peak_bytes=_peak_bytes(layout, layout.triggers * relation.network.cell_count),
+        peak_bytes=_peak_bytes(relation, layout),
         proof_bytes=layout.proof_bytes,
         soundness_bits=layout.soundness_bits,
     )
 
 
-def _peak_bytes(layout: Layout, network_cells: int) -> int:
-    """Memory: what is there from the start, the commitment, and the largest of three steps.
-
-    ``network_cells``: of all triggers.
-    """
+def _peak_bytes(relation: Relation, layout: Layout) -> int:
+    """Memory: what is there from the start, the commitment, and the largest of three steps."""
+    nodes = relation.network.network.nodes
+    weights = sum(node.weights.size for node in nodes if isinstance(node, Convolution))
+    network_cells = layout.triggers * relation.network.cell_count
     lookups = layout.triggers * layout.lookups
     tree = _TREE_BYTES_A_LOOKUP * lookups + _TREE_BYTES_A_TABLE_ROW * layout.table_rows
     return int(
         _FIXED_BYTES
+        + _BYTES_A_WEIGHT * weights
         + _BYTES_A_CELL_OF_ONE_TRIGGER * layout.cells
         + min(_RUN_BYTES_A_CELL * network_cells, _MOST_RUN_BYTES)
         + _BYTES_A_LOOKUP * lookups
