@@ -5,6 +5,8 @@ networks: the cost depends on shapes only. Prover and verifier run in processes 
 that each has its own peak memory. Bars are in ``docs_results_argument``.
 
     python benchmarks/argument.py --network lenet5 [--triggers 100] [--runs 3]
+    python benchmarks/argument.py --network resnet18-224 --triggers 50 --runs 1 --verifications 1
+    python benchmarks/argument.py --network resnet50-224 --triggers 10 --runs 1 --verifications 1
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ PROCESS = Path(__file__).with_name("argument_process.py")
 VERIFICATIONS = 5
 
 
-def measured(network: str, triggers: int, runs: int) -> dict[str, Any]:
+def measured(
+    network: str, triggers: int, runs: int, verifications: int = VERIFICATIONS
+) -> dict[str, Any]:
     """All figures of one network.
 
     Times in seconds are medians of ``runs`` proofs in one process. Processor seconds are the least:
@@ -34,7 +38,7 @@ def measured(network: str, triggers: int, runs: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "proof"
         proving = _process("prove", network, triggers, runs, file)
-        verifying = _process("verify", network, triggers, VERIFICATIONS, file)
+        verifying = _process("verify", network, triggers, verifications, file)
     steps = proving["steps"]
     return {
         "network": network,
@@ -80,9 +84,10 @@ def main() -> None:
     parser.add_argument("--network", required=True, help=", ".join(integer_networks.NAMED))
     parser.add_argument("--triggers", type=int, default=100)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--verifications", type=int, default=VERIFICATIONS)
     parser.add_argument("--json", action="store_true", help="no summary on stderr")
     chosen = parser.parse_args()
-    figures = measured(chosen.network, chosen.triggers, chosen.runs)
+    figures = measured(chosen.network, chosen.triggers, chosen.runs, chosen.verifications)
     measure.report("argument", **figures)
     if chosen.json:
         return

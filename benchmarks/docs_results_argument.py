@@ -10,19 +10,23 @@ from typing import Any
 
 Line = dict[str, Any]
 
-BARS = {
+BARS: dict[tuple[str, int], tuple[float | None, ...]] = {
     ("dense", 100): (4.0, 0.5, 1.75, 1.5),
     ("lenet5", 100): (0.8, 0.5, 0.65, 2.0),
     ("lenet5", 1000): (7.0, 0.7, 5.0, 8.0),
     ("cifar", 100): (6.0, 3.0, 1.0, 8.0),
     ("resnet18", 100): (15.0, 0.4, 1.4, 5.0),
+    ("resnet18-224", 50): (300.0, None, None, 20.0),
+    ("resnet50-224", 10): (None, None, None, 20.0),
 }
-"""Seconds to prove and to verify, MiB of the proof, GiB of memory."""
+"""Seconds to prove and to verify, MiB of the proof, GiB of memory; None for no bar."""
 NAMES = {
     "dense": "dense 784-512-512-10",
     "lenet5": "LeNet-5, 28x28",
     "cifar": "CNN 32C3-32C3-MP2-64C3-64C3-MP2-512-10, 3x32x32",
     "resnet18": "ResNet-18, 3x32x32",
+    "resnet18-224": "ResNet-18 of torchvision, 3x224x224",
+    "resnet50-224": "ResNet-50 of torchvision, 3x224x224",
 }
 
 SIDES = ("zkwm", "ezkl")
@@ -59,10 +63,10 @@ def argument(lines: list[Line]) -> Iterator[str]:
         prove, verify, proof, memory = row["bars"]
         yield (
             f"| {NAMES[row['network']]} | {row['triggers']:,} "
-            f"| {row['prove_seconds']:.1f} s ({prove:g} s) "
-            f"| {row['verify_seconds']:.2f} s ({verify:g} s) "
-            f"| {row['proof_bytes'] / 2**20:.2f} MiB ({proof:g} MiB) "
-            f"| {row['peak_bytes'] / 2**30:.2f} GiB ({memory:g} GiB) |"
+            f"| {row['prove_seconds']:.1f} s{_bar(prove, 's')} "
+            f"| {row['verify_seconds']:.2f} s{_bar(verify, 's')} "
+            f"| {row['proof_bytes'] / 2**20:.2f} MiB{_bar(proof, 'MiB')} "
+            f"| {row['peak_bytes'] / 2**30:.2f} GiB{_bar(memory, 'GiB')} |"
         )
     first = [line for line in lines if line["benchmark"] == "argument, first call"]
     if first:
@@ -73,6 +77,11 @@ def argument(lines: list[Line]) -> Iterator[str]:
             f"{first[-1]['second_seconds']:.2f} s (bar: 3 s more): the kernels were compiled with "
             "the package. Without a C compiler Numba compiles them then, once, for some 20 s."
         )
+
+
+def _bar(most: float | None, unit: str) -> str:
+    """A bar in parentheses, if there is one."""
+    return "" if most is None else f" ({most:g} {unit})"
 
 
 def in_short(lines: list[Line], network: str, triggers: int) -> str:
