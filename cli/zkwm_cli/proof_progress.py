@@ -24,7 +24,13 @@ class LongProof:
     """
 
     def __init__(
-        self, model: str, test_data: str | None, challenge: Challenge, commitment: Commitment
+        self,
+        model: str,
+        test_data: str | None,
+        challenge: Challenge,
+        commitment: Commitment,
+        *,
+        ray: bool,
     ) -> None:
         from zkwm.data import load_data
         from zkwm.owner.suspect_file import DerivedNetwork
@@ -35,8 +41,9 @@ class LongProof:
         expected = estimate(network, challenge.block_count * commitment.header.block_size)
         compiling = COMPILE_SECONDS if kernels_are_cold() else 0
         first = f", {compiling} s of them to compile, the first time on this machine"
+        whose = " of one prover, without the cluster" if ray else ""
         note(
-            f"expected: about {duration(expected.prove_seconds + compiling)}"
+            f"expected{whose}: about {duration(expected.prove_seconds + compiling)}"
             f"{first if compiling else ''}; "
             f"{expected.peak_bytes / 2**30:.1f} GiB of memory, a proof of "
             f"{expected.proof_bytes / 2**20:.1f} MiB; kernels {kernels()}"
@@ -46,6 +53,7 @@ class LongProof:
         self.options: dict[str, Any] = {
             "model": DerivedNetwork(Path(model), network),
             "test_data": None if test_data is None else load_data(test_data),
+            "ray": ray,
             "progress": self._show,
         }
 

@@ -229,6 +229,7 @@ def test_the_way_has_to_be_said(zkwm: Command, case: Files, linear: Path, asked:
         ["--model", ""],
         ["--refuse"],
         ["--exceed-limit"],
+        ["--ray"],
         ["--test-data", "x"],
         ["--test-data", ""],
     ],

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -72,13 +73,17 @@ def prove_on_ray(
 
 
 class RayWorker:
-    """The actor: a ``ShardWorker`` with some threads.
+    """The actor: a ``ShardWorker`` with some threads. It holds triggers, so it dumps no core.
 
     Args:
         threads: of its kernels.
     """
 
     def __init__(self, threads: int) -> None:
+        with suppress(ImportError, OSError, ValueError):
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.environ["NUMBA_NUM_THREADS"] = str(threads)
         from zkwm_protocols.argument.sharding.worker import ShardWorker
         from zkwm_protocols.field.kernels.kept_memory import kept
@@ -162,19 +167,24 @@ class RayCrew(Crew):
         except errors.RayTaskError as error:
             if isinstance(error.cause, ZkwmError):
                 raise error.cause from None
+            if isinstance(error.cause, errors.ObjectStoreFullError):
+                raise _no_room() from error
             raise CouldNotCheck(
                 f"an unexpected {type(error.cause).__name__} in a worker; nothing was released",
                 hint="its machines need the same version of zkwm; prove without the cluster to see "
                 "whether it is that",
             ) from error
-        except errors.ObjectStoreFullError:
-            raise
+        except errors.ObjectStoreFullError as error:
+            raise _no_room() from error
         except errors.RayError as error:
             raise WorkerLost from error
 
     def share(self, value: object) -> object:
         """A reference to the value, which each machine gets once."""
-        return self._ray.put(value)
+        try:
+            return self._ray.put(value)
+        except self._ray.exceptions.ObjectStoreFullError as error:
+            raise _no_room() from error
 
     def local(self, shared: object) -> Any:  # noqa: ANN401
         """The value that a reference stands for, in memory that is shared with the workers here."""
@@ -189,3 +199,12 @@ class RayCrew(Crew):
                 f"{_START_SECONDS:.0f} seconds",
                 hint="`ray status` says which processors are free; run it again when there are",
             )
+
+
+def _no_room() -> CouldNotCheck:
+    """The error where Ray has no room for what is sent."""
+    return CouldNotCheck(
+        "the Ray cluster has too little memory for objects; nothing was released",
+        hint="start it with more (`ray start --object-store-memory=BYTES`): three times the cells "
+        "of all triggers, 4 bytes each, are enough",
+    )

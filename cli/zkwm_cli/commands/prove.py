@@ -212,8 +212,8 @@ def _prove(
         return prove(vault, commitment, challenge, **settings)
     from zkwm_cli.proof_progress import LongProof
 
-    with LongProof(model, options.test_data, challenge, commitment) as work:
-        return prove(vault, commitment, challenge, ray=options.ray, **settings, **work.options)
+    with LongProof(model, options.test_data, challenge, commitment, ray=options.ray) as work:
+        return prove(vault, commitment, challenge, **settings, **work.options)
 
 
 def _print(proof: Response, release: Disclosure, vault: str, output: OutputOptions) -> None:
