@@ -55,9 +55,9 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/marketplace.py --kill 45
 	$(BIN)/python benchmarks/marketplace.py --buyer
 
-# The peer ezkl from PyPI, in a virtual environment of its own: half an hour, 12 GiB.
+# Beside the peers ezkl and JSTprove from PyPI, in environments of their own: 35 minutes, 12 GiB.
 bench-peer: $(VENV)/installed
-	$(BIN)/python benchmarks/peer_ezkl.py
+	$(BIN)/python benchmarks/peers.py
 
 # The adapters for endpoints beside MLServer, Triton and TorchServe from PyPI: 2.2 GiB, and Java 17.
 bench-services: $(VENV)/installed
@@ -80,7 +80,7 @@ lock:
 	$(BIN)/python -m pip freeze --exclude-editable | sed s/+cpu// > $(LOCK)
 
 clean:
-	rm -rf $(VENV) .venv-ezkl dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-ezkl .venv-jstprove dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/installed: pyproject.toml $(LOCK) hatch_build.py $(wildcard protocols/c_kernels/*)
 	$(PYTHON) -m venv $(VENV)

@@ -17,6 +17,7 @@ import docs_results_commands
 import docs_results_gate
 import docs_results_grid
 import docs_results_marks
+import docs_results_peers
 import measure
 
 ROOT = Path(__file__).parent.parent
@@ -142,7 +143,7 @@ def _argument() -> Iterable[str]:
     yield from ("", "## The zero-knowledge argument", "")
     yield from docs_results_argument.argument(lines)
     yield from docs_results_argument.laws(_lines("argument_laws.jsonl"))
-    yield from docs_results_argument.peer(_lines("peer_ezkl.jsonl"))
+    yield from docs_results_peers.peers(_lines("peers.jsonl"))
     gate = _lines("gate.jsonl")
     if gate:
         yield from ("## Files and their integer networks", "", *docs_results_gate.gate(gate))

@@ -1,4 +1,4 @@
-"""Tables on the zero-knowledge argument: figures, their bars, and the peer ezkl.
+"""Tables on the zero-knowledge argument: figures, their bars, and how they grow.
 
 Lines of Markdown from benchmarks/results, none where there is no result; for ``docs_results``.
 """
@@ -28,16 +28,6 @@ NAMES = {
     "resnet18-224": "ResNet-18 of torchvision, 3x224x224",
     "resnet50-224": "ResNet-50 of torchvision, 3x224x224",
 }
-
-SIDES = ("zkwm", "ezkl")
-FIGURES = (
-    "prove a trigger, of {count}",
-    "prove one image alone",
-    "keys of the network",
-    "memory to prove",
-    "proof",
-    "verify",
-)
 
 
 def argument(lines: list[Line]) -> Iterator[str]:
@@ -109,76 +99,3 @@ def laws(lines: list[Line]) -> Iterator[str]:
     )
     yield ""
     yield "![costs against triggers, activations, weights](../benchmarks/results/argument_laws.svg)"
-
-
-def peer(lines: list[Line]) -> Iterator[str]:
-    """Beside ezkl, from ``peer_ezkl.jsonl``."""
-    latest = {line["network"]: line for line in lines}
-    rows = [latest[network] for network in NAMES if network in latest]
-    if not rows:
-        return
-    version, count = rows[0]["ezkl"]["version"], rows[0]["triggers"]
-    yield ""
-    yield (
-        f"Compared with ezkl {version} from PyPI: the same shapes, one run, one machine (`make "
-        "bench-peer`; all cores for both). ezkl proves one private image with a public hash, "
-        "fixed parameters and public scores, with enough columns to need 2^18 rows (its default "
-        "needs 2^19); its reference string was generated locally and is not counted."
-    )
-    yield ""
-    yield (
-        "| "
-        + "".join(f"| {name}, {NAMES[row['network']]} " for row in rows for name in SIDES)
-        + "|"
-    )
-    yield "|---" * (1 + 2 * len(rows)) + "|"
-    cells = [[*_ours(row), *_theirs(row)] for row in rows]
-    half = len(FIGURES)
-    for i, figure in enumerate(FIGURES):
-        values = "".join(f"| {found[i]} | {found[half + i]} " for found in cells)
-        yield f"| {figure.format(count=count)} {values}|"
-    yield ""
-    yield "| | zkwm | ezkl |"
-    yield "|---|---|---|"
-    yield "| set-up | none | a trusted ceremony (KZG), and keys for each network |"
-    yield "| rests on | hash functions (random oracle) | pairings on BN254, a destroyed secret |"
-    yield (
-        "| the secret image | the commitment's own salted BLAKE2s leaf; pixels are bytes "
-        "| Poseidon hash, no salt; entries are not limited to the range of pixels |"
-    )
-    yield "| the judge learns | that k* or more match | all scores, or the label at a higher cost |"
-    yield (
-        "| batch | all triggers in one proof "
-        "| one image per proof here; its own batches help dense layers, not convolutions |"
-    )
-    yield (
-        "| network | weights of 17 bits, values of 8 or 12, by a public rule "
-        "| fixed point of 13 bits |"
-    )
-
-
-def _ours(row: Line) -> list[str]:
-    ours, one = row["ours"], row["ours_of_one_trigger"]
-    return [
-        f"{row['ours_seconds_per_trigger']:.3f} s",
-        f"{one['prove_seconds']:.1f} s",
-        "none",
-        f"{ours['peak_bytes'] / 2**30:.1f} GiB for all",
-        f"{ours['proof_bytes'] / 2**20:.2f} MiB for all",
-        f"{ours['verify_seconds']:.2f} s for all",
-    ]
-
-
-def _theirs(row: Line) -> list[str]:
-    theirs = row["ezkl"]
-    steps = theirs["steps"]
-    if "prove" not in steps:
-        return [f"none, {theirs['ended']}", *["none"] * (len(FIGURES) - 1)]
-    return [
-        f"**{row['ratio_per_trigger']:,} times** as long",
-        f"{steps['prove']['seconds']:.0f} s",
-        f"{steps['setup']['seconds']:.0f} s, {theirs['pk_bytes'] / 1e9:.1f} GB",
-        f"{steps['prove']['peak_bytes'] / 2**30:.1f} GiB for one",
-        f"{theirs['proof_bytes'] / 1000:.1f} kB for one",
-        f"{steps['verify']['seconds']:.2f} s for one",
-    ]

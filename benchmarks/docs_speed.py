@@ -25,7 +25,7 @@ HEAD = """\
 
 A proof is arithmetic modulo a prime of 31 bits, and almost all of it runs in a few loops, the kernels.
 They are C code in `protocols/c_kernels`, compiled once for each level from one text: `avx512`, `avx2`, and `plain` for every other processor of 64 bits.
-The level is chosen by the processor when the prover is loaded; `ZKWM_KERNELS` names another (`numba` for none of them), and `zkwm prove` says which runs.
+The level is chosen by the processor when the prover is loaded; `ZKWM_KERNELS` names another (`numba` for none of them, `cuda` for most of them on a GPU), and `zkwm prove` says which runs.
 The verifier uses none of it: between a proof and its verdict there is NumPy only, so that a judge has no compiled code of ours to trust.
 
 - **Without a C compiler** `pip install` makes the pure wheel, and Numba (extra `prove`) compiles the same kernels at the first proof. A test holds the two equal bit for bit, at every level, and both to Python's integers.
@@ -33,6 +33,7 @@ The verifier uses none of it: between a proof and its verdict there is NumPy onl
 - **The library calls nothing**, not even libc, so that one file runs on every Linux of its processor, glibc or musl.
 - **C checks nothing.** The Python function around each kernel checks type, layout and size of every array first; the kernels' tests were run under AddressSanitizer and UndefinedBehaviorSanitizer ([CONTRIBUTING](../CONTRIBUTING.md)).
 - **Threads** are the prover's own: a kernel works on a range of tasks and writes what belongs to them only.
+- **On a GPU** (`ZKWM_KERNELS=cuda`, off unless asked for) run codewords, leaves of the column tree, combined rows, sumchecks over products, and parents, folds and rounds of the fraction tree, by numba-cuda (extra `cuda`, 70 MB; the toolkit with NVVM is yours to install) from the same scalar functions as Numba's. Arrays go to the device and back at every call; BLAKE2s, the layers next to the leaves and the leaf level stay on the processor. **No GPU has run them**: a test holds them equal bit for bit in CUDA's simulator, and NVVM 12.4 compiles each of them to PTX, so that nothing is claimed of their speed. On a machine with a GPU: `pip install -e '.[dev,cuda]'`, then `pytest -m gpu tests/protocols/field/kernels/test_by_cuda.py`.
 - **Windows** gets the pure wheel. On macOS and AArch64 the level is `plain`; nothing was measured there.
 """.splitlines()  # noqa: E501
 

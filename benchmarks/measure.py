@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from zkwm.training.versions import versions
-from zkwm_protocols.field.kernels.native import LEVEL
+from zkwm_protocols.field.kernels.native import GPU, LEVEL, ON_GPU
 
 PACKAGES = ("torch", "numpy", "numba", "onnxruntime", "cryptography", "pynacl", "cbor2")
 
@@ -36,7 +36,7 @@ def machine() -> dict[str, Any]:
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
     }
-    facts["kernels"] = LEVEL or "numba"
+    facts["kernels"] = GPU if ON_GPU else LEVEL or "numba"
     torch = sys.modules.get("torch")
     if torch is not None:
         facts["threads"] = torch.get_num_threads()

@@ -1,6 +1,6 @@
-"""LeNet-5 and the dense network as ONNX files for ezkl: our shapes, random float weights.
+"""LeNet-5 and the dense network as ONNX files for peers: our shapes, random float weights.
 
-Written node by node with every attribute, since ezkl's reader takes a missing stride otherwise than
+Written node by node with every attribute, since peers take a missing one otherwise than
 ONNX does. The product's own export is ``zkwm.nn.onnx_export``.
 """
 
@@ -51,7 +51,8 @@ class Graph:
 
     def dense(self, inputs: int, outputs: int) -> Graph:
         """Fully connected."""
-        return self._add("Gemm", self._parameters((outputs, inputs), outputs), transB=1)
+        names = self._parameters((outputs, inputs), outputs)
+        return self._add("Gemm", names, alpha=1.0, beta=1.0, transA=0, transB=1)
 
     def model(self, outputs: int = 10) -> Any:  # noqa: ANN401
         """The checked model, of a batch of one."""

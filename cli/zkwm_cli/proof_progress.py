@@ -71,9 +71,10 @@ class LongProof:
 
 def kernels() -> str:
     """Which kernels the prover runs here, in words."""
-    from zkwm_protocols.field.kernels.native import LEVEL
+    from zkwm_protocols.field.kernels.native import LEVEL, ON_GPU
 
-    return "by Numba" if LEVEL is None else f"from C ({LEVEL})"
+    there = "by Numba" if LEVEL is None else f"from C ({LEVEL})"
+    return f"on the GPU, and {there}" if ON_GPU else there
 
 
 def kernels_are_cold() -> bool:

@@ -1,6 +1,7 @@
 """The column tree over a whole encoded tableau, from C in vectors or by hashlib in threads.
 
-From C, as many columns are hashed together as a vector has words; else hashlib is faster.
+From C, as many columns are hashed together as a vector has words; else hashlib is faster. Leaves
+are hashed on a GPU where ZKWM_KERNELS is ``cuda``.
 ``column_tree`` says what is hashed; the verifier hashes its few columns there.
 """
 
@@ -20,7 +21,7 @@ from zkwm_protocols.argument.ligero.column_tree import (
     build_tree,
     hash_columns,
 )
-from zkwm_protocols.field.kernels.native import LEVEL, call, require, words
+from zkwm_protocols.field.kernels.native import LEVEL, ON_GPU, call, require, words
 from zkwm_protocols.field.kernels.threads import run_tasks
 
 _HASHED_AT_ONCE = 256
@@ -43,6 +44,10 @@ def hash_codewords(
     """
     length = codewords.shape[1]
     require(len(nonces) == NONCE_BYTES * length and length < 1 << 32, "columns and nonces")
+    if ON_GPU:
+        from zkwm_protocols.argument.ligero.cuda_hashing import hash_leaves
+
+        return build_tree(hash_leaves(codewords, nonces, prefix))
     if LEVEL in (None, "plain"):
         return build_tree(_hash_by_library(codewords, nonces, prefix))
     return tree_of(_hash_columns(np.ascontiguousarray(codewords), nonces, prefix))

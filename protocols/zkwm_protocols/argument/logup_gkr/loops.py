@@ -1,12 +1,12 @@
-"""The loops of the fraction tree: from C where its library is there, else by Numba.
+"""The loops of the fraction tree: from C where its library is there, else by Numba; some on a GPU.
 
-Chosen once for a process; the two agree bit for bit. ``layer_kernels``, ``kernels`` and
+Chosen once for a process; all agree bit for bit. ``layer_kernels``, ``kernels`` and
 ``unit_kernels`` say what each loop does.
 """
 
 from __future__ import annotations
 
-from zkwm_protocols.field.kernels.native import LEVEL
+from zkwm_protocols.field.kernels.native import LEVEL, ON_GPU
 
 if LEVEL is not None:
     from zkwm_protocols.argument.logup_gkr.native_kernels import (
@@ -34,6 +34,13 @@ else:
         fold_units,
         sum_units,
         units_as_bound,
+    )
+
+if ON_GPU:
+    from zkwm_protocols.argument.logup_gkr.cuda_rounds import (
+        fold_bound,
+        make_parents,
+        sum_bound,
     )
 
 __all__ = [

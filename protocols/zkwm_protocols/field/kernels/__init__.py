@@ -15,4 +15,5 @@
     native_kernels       its calls, with checked sizes
     native_transform     the same for transforms
     by_numba/            the same loops compiled by Numba
+    by_cuda/             most of them on a GPU, if ZKWM_KERNELS is ``cuda``
 """

@@ -1,6 +1,6 @@
-"""The loops of the field: from C where its library is there, else by Numba.
+"""The loops of the field: from C where its library is there, else by Numba; on a GPU if asked for.
 
-Chosen once for a process; the two agree bit for bit. Numba is imported only where it is needed.
+Chosen once for a process; all agree bit for bit. Numba is imported only where it is needed.
 
 ::
 
@@ -16,9 +16,26 @@ Chosen once for a process; the two agree bit for bit. Numba is imported only whe
 
 from __future__ import annotations
 
-from zkwm_protocols.field.kernels.native import LEVEL
+from zkwm_protocols.field.kernels.native import LEVEL, ON_GPU
 
-if LEVEL is not None:
+if ON_GPU:
+    from zkwm_protocols.field.kernels.by_cuda.launch import require_device
+
+    require_device()
+    from zkwm_protocols.field.kernels.by_cuda.sums import (
+        fold,
+        fold_batch,
+        fold_rows,
+        product_round,
+        scale,
+    )
+    from zkwm_protocols.field.kernels.by_cuda.transform import transform
+
+    if LEVEL is not None:
+        from zkwm_protocols.field.kernels.native_kernels import equality_table
+    else:
+        from zkwm_protocols.field.kernels.by_numba.arithmetic import equality_table
+elif LEVEL is not None:
     from zkwm_protocols.field.kernels.native_kernels import (
         equality_table,
         fold,

@@ -4,7 +4,8 @@
 
     protocols/c_kernels/*.h, *.c  --(hatch_build.py)-->  c_kernels.so beside this file, or nothing
     plain, avx2, avx512           the same kernels; the processor's best is chosen once, on import
-    ZKWM_KERNELS                  a level to use instead, or ``numba`` for none
+    ZKWM_KERNELS                  a level to use instead, ``numba`` for none, or ``cuda`` for some
+                                  loops on a GPU (``by_cuda``) and the others at the best level
 
 Where the library is missing, or of another VERSION, ``LEVEL`` is None and the same kernels are
 compiled by Numba; the results are equal bit for bit. C checks nothing: whoever calls a kernel first
@@ -31,6 +32,7 @@ LEVELS = ("plain", "avx2", "avx512")
 """From what runs everywhere to what needs the most of a processor."""
 VARIABLE = "ZKWM_KERNELS"
 WITHOUT = "numba"
+GPU = "cuda"
 
 _FILE = Path(__file__).with_name("c_kernels.so")
 _AnyArray = NDArray[Any]
@@ -63,12 +65,12 @@ def _choose() -> str | None:
     """
     levels = available()
     wish = os.environ.get(VARIABLE, "")
-    if not wish:
+    if wish in ("", GPU):
         return levels[-1] if levels else None
     if wish == WITHOUT:
         return None
     if wish not in levels:
-        names = ", ".join((WITHOUT, *levels))
+        names = ", ".join((WITHOUT, GPU, *levels))
         raise UsageError(
             f"{VARIABLE}={wish}: no such kernels here", hint=f"Set {VARIABLE} to one of {names}."
         )
@@ -77,6 +79,8 @@ def _choose() -> str | None:
 
 LEVEL = _choose()
 """The level of this process, None for Numba."""
+ON_GPU = os.environ.get(VARIABLE) == GPU
+"""Whether loops run on a GPU where there are such."""
 
 _functions: dict[str, Callable[..., None]] = {}
 _level = LEVEL

@@ -19,9 +19,16 @@ _WORK_PER_THREAD = 50_000
 
 
 _THREADS = cores()
+Kernel = Callable[..., None]
 
 
-def run_tasks(kernel: Callable[..., None], count: int, *arguments: object, work: int) -> None:
+def at_once(kernel: Kernel) -> Kernel:
+    """Mark a kernel as one that is called once for all tasks, as those on a GPU are."""
+    kernel.__dict__["at_once"] = True
+    return kernel
+
+
+def run_tasks(kernel: Kernel, count: int, *arguments: object, work: int) -> None:
     """Call ``kernel(first, last, *arguments)`` for ranges that make up 0 .. count - 1.
 
     Args:
@@ -33,7 +40,7 @@ def run_tasks(kernel: Callable[..., None], count: int, *arguments: object, work:
     An exception of a kernel is raised here.
     """
     threads = min(_THREADS, count, work // _WORK_PER_THREAD)
-    if threads <= 1:
+    if threads <= 1 or "at_once" in getattr(kernel, "__dict__", ()):
         kernel(0, count, *arguments)
         return
     pieces = min(count, threads * _PIECES_PER_THREAD)
