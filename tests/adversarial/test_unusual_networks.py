@@ -20,6 +20,7 @@ from zkwm_protocols.integer_network.model import (
     Activation,
     Convolution,
     IntegerNetwork,
+    Node,
     Reshape,
     Table,
 )
@@ -44,16 +45,33 @@ def one_plane(height: int, width: int) -> IntegerNetwork:
     )
 
 
-def test_a_long_plane_is_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And gives the same form as sums of products, which would hold gigabytes of longer ones."""
-    relation, random = Relation(one_plane(256, 512)), np.random.default_rng(1)
+def many_planes(side: int, layers: int) -> IntegerNetwork:
+    """One channel, again and again: as many lookups as positions."""
+    sums, none = np.ones((1, 1, 3, 3), np.int16), np.zeros(1, np.int32)
+    nodes: list[Node] = []
+    for _ in range(layers):
+        nodes.append(Convolution(len(nodes), sums, none, pads=(1, 1, 1, 1)))
+        nodes.append(Activation(len(nodes), 0, 0))
+    halves, ends = (side // 2, side // 2), np.ones((2, 1, 1, 1), np.int16)
+    nodes.append(Convolution(len(nodes), ends, np.zeros(2, np.int32), halves))
+    nodes.append(Reshape(len(nodes), (8, 1, 1)))
+    table = Table(0, (np.arange(9 * 255 + 1) % 256).astype(np.uint8))
+    return IntegerNetwork((1, side, side), (table,), tuple(nodes))
+
+
+@pytest.mark.parametrize("network", [one_plane(128, 256), many_planes(64, 8)])
+def test_long_channels_are_written_out(
+    network: IntegerNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And give the same form as sums of products, which would hold gigabytes of longer ones."""
+    relation, random = Relation(network), np.random.default_rng(1)
     columns = Equality(elements(random, relation.lookup_count.bit_length()))
     point, alphas = elements(random, relation.cell_count.bit_length()), elements(random, 8)
-    written = lookup_form(relation, columns, alphas)
-    assert isinstance(written, GradientForm)
-    monkeypatch.setattr(forms, "LARGEST_PLANE", 256 * 512)
     products = lookup_form(relation, columns, alphas)
     assert isinstance(products, LookupForm)
+    monkeypatch.setattr(forms, "MOST_POSITIONS", 8 * 64 * 64 - 1)
+    written = lookup_form(relation, columns, alphas)
+    assert isinstance(written, GradientForm)
     assert products.constant == written.constant
     assert np.array_equal(products.public, written.public)
     assert products.evaluate(point) == written.evaluate(point)

@@ -42,12 +42,13 @@ from zkwm_protocols.field.vector import (
     subtract_arrays,
     sum_all,
 )
+from zkwm_protocols.integer_network.model import Activation, Maximum
 
-LARGEST_PLANE = 1 << 16
-"""Positions of a channel up to which gradients are sums of products: each holds long factors.
+MOST_POSITIONS = 1 << 20
+"""Lookups of one channel of every layer up to which gradients are sums of products.
 
-A suspect of one channel of 2048 x 2048 took 22 processor seconds and 9 GB so, written out 0.7 s and
-0.6 GB.
+Each product holds a factor as long as a channel. A suspect of one channel of 2048 x 2048 took 22
+processor seconds and 9 GB so, written out 0.7 s and 0.6 GB.
 """
 
 
@@ -140,12 +141,12 @@ def lookup_form(
     """The form of all weighted fingerprints, for its value at one point.
 
     Arguments as above. Written out where sides of the network are no powers of two, for its blocks
-    of the equality table are not products, or long: each product would hold a long factor.
+    of the equality table are not products, or few channels are long.
     """
     sizes = [prod(shape[1:]) for shape in relation.network.network.shapes]
     weights = EqualityWeights(columns, alphas)
     tags = _tag_terms(relation, columns)
-    if any(size & (size - 1) or size > LARGEST_PLANE for size in sizes):
+    if any(size & (size - 1) for size in sizes) or _positions(relation) > MOST_POSITIONS:
         gradient, public, constant = relation.pull_back(weights)
         return GradientForm(gradient, public, add(constant, tags))
     places = relation.first_lookups
@@ -161,6 +162,19 @@ def lookup_form(
     form = network_form(network, columns, places["network"], alphas, logits)
     constant = add(add(constant, term), form.constant)
     return LookupForm(first, form, last, argmax.first_cell, public, constant)
+
+
+def _positions(relation: Relation) -> int:
+    """Lookups of one channel of every activation and maximum."""
+    gadget, total = relation.network, 0
+    for number, place in gadget.places.items():
+        node = gadget.network.nodes[number - 1]
+        if isinstance(node, Maximum):
+            lookups = prod(node.kernel) - 1
+        else:
+            lookups = 2 if isinstance(node, Activation) and node.shift else 1
+        total += lookups * place.entries // gadget.network.shapes[number][0]
+    return total
 
 
 def _tag_terms(relation: Relation, columns: Equality) -> Element:
