@@ -44,6 +44,7 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/opening.py
 	$(BIN)/python benchmarks/command_line.py
 	$(BIN)/python benchmarks/embedding.py
+	$(BIN)/python benchmarks/embedding.py --figure robust --epochs 16 --repeats 2
 	$(BIN)/python benchmarks/argument.py --network dense --json
 	$(BIN)/python benchmarks/argument.py --network lenet5 --json
 	$(BIN)/python benchmarks/argument.py --network lenet5 --triggers 1000 --json

@@ -5,7 +5,8 @@ mixed statistics. Decoys and look-ahead triggers that are forwarded alone, under
 statistics, train a different function: on a ResNet-8 that cost 2 points of accuracy and left 35
 instead of 96 of 200 triggers after fine-tuning; clean statistics (Gan et al. 2023) hardly let it
 learn a label per trigger (benchmarks/results/batch_norm_search.jsonl). Networks without batch norm
-forward the images alone. The training's own batches are in ``zkwm.training.batches``.
+forward the images alone. The look-ahead forwards its triggers so, and a loop of the owner's own its
+decoys, which ``embed`` shows in the training's batches (``RobustMethod.loss``).
 """
 
 from __future__ import annotations
