@@ -14,6 +14,7 @@ from typing import Any
 
 import docs_results_argument
 import docs_results_commands
+import docs_results_fair
 import docs_results_gate
 import docs_results_grid
 import docs_results_marks
@@ -126,6 +127,9 @@ def _marks() -> Iterable[str]:
     if survival:
         yield from ("## What survives", "", *docs_results_marks.survival(survival))
         yield from docs_results_marks.fresh(_lines("survival_fresh.jsonl"))
+    fair = _lines("grid_fair.jsonl")
+    if fair:
+        yield from ("## Trigger sets on equal terms", "", *docs_results_fair.fair(fair))
     if grid:
         yield from ("## Every watermark under every attack", "", *docs_results_grid.grid(grid))
         yield from docs_results_grid.residual(_lines("grid_resnet8.jsonl"))

@@ -54,7 +54,7 @@ def grid(lines: list[Line]) -> Iterator[str]:
         "\nMarks differ in budget here: Adi has 100 triggers, shown 122 times each, Adi 500 and "
         "Adi 1000 24 and 12 times, robust 200 triggers shown 146 times, APP 781 times; surrogates "
         "of extraction learn for 300 steps, the network from scratch for 2,440. "
-        "`examples/grids/fair.yaml` makes budgets equal; its table is not measured yet."
+        "`examples/grids/fair.yaml` makes budgets equal."
     )
     yield (
         "\nNo mark survives all of them. DynaMarks and DAWN mark answers, not the model, so only "

@@ -120,7 +120,7 @@ def survival(lines: list[Line]) -> Iterator[str]:
         f"Fashion-MNIST, {first['triggers']} triggers of the family `secret`, {seeds['robust']} "
         f"seeds, {seeds['plain']} plain; `benchmarks/survival.py`). Budgets differ: plain has "
         "10 epochs and shows each trigger 100 times, robust 16 epochs and 400 times; equal ones "
-        "are in `examples/grids/fair.yaml`, not measured yet. Bits that are left in the "
+        "are those of `examples/grids/fair.yaml`. Bits that are left in the "
         "worst seed, by ranks and by matches, before the judge's allowances (71 where all four "
         "blocks are opened). The owner has 20,000 images, the adversary 6,000 others unless noted. "
         "Held out: the embedding was not tuned on this attack, although earlier versions were "
