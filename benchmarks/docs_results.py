@@ -19,6 +19,7 @@ import docs_results_gate
 import docs_results_grid
 import docs_results_marks
 import docs_results_peers
+import docs_results_statistics
 import measure
 
 ROOT = Path(__file__).parent.parent
@@ -130,6 +131,10 @@ def _marks() -> Iterable[str]:
     fair = _lines("grid_fair.jsonl")
     if fair:
         yield from ("## Trigger sets on equal terms", "", *docs_results_fair.fair(fair))
+    statistics = _lines("three_statistics.jsonl")
+    if statistics:
+        yield from ("## Three statistics", "")
+        yield from docs_results_statistics.three_statistics(statistics, _lines("null_scores.jsonl"))
     if grid:
         yield from ("## Every watermark under every attack", "", *docs_results_grid.grid(grid))
         yield from docs_results_grid.residual(_lines("grid_resnet8.jsonl"))

@@ -23,6 +23,8 @@ from zkwm_protocols.ranks import (
     weights,
 )
 
+MOST_TRIGGERS = 2_000
+"""Those whose points one verdict holds: a reader counts their sum again in a second or two."""
 MOST_POINTS = 2**20
 """Triggers times classes whose points one verdict holds."""
 _LEAST_DISTANCE, _MOST_DISTANCE = -1.0, 3.0
@@ -33,6 +35,11 @@ _STEPS = 3
 def largest_points(class_count: int) -> int:
     """The most points that a class can have: 12 for its distance, the rest for its place."""
     return _STEPS * int(_MOST_DISTANCE - _LEAST_DISTANCE) + weights(class_count)[0]
+
+
+def most_triggers(class_count: int) -> int:
+    """The number of triggers whose points one verdict holds."""
+    return min(MOST_TRIGGERS, MOST_POINTS // class_count)
 
 
 def points(scores: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ from zkwm_protocols.commitment import Header, LabelMode
 from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError
 from zkwm_protocols.ranks import MOST_OUTPUTS, Statistic
 from zkwm_protocols.schema import require_choice
-from zkwm_protocols.score_points import MOST_POINTS
+from zkwm_protocols.score_points import most_triggers
 from zkwm_protocols.suspect_identity import SuspectIdentity, SuspectKind
 
 
@@ -44,12 +44,12 @@ def require_room(statistic: Statistic, header: Header, block_count: int) -> None
 
     Raises UsageError (``challenge.reachable``).
     """
-    each = header.block_size * header.class_count
-    if statistic == Statistic.SCORES and block_count * each > MOST_POINTS:
-        most = MOST_POINTS // each * header.block_size
+    most, size = most_triggers(header.class_count), header.block_size
+    if statistic == Statistic.SCORES and block_count * size > most:
+        blocks = most // size
         raise UsageError(
-            f"{block_count * each:,} points are to be counted, and a verdict has at most "
-            f"{MOST_POINTS:,}",
-            hint=f"open at most {most} triggers" if most else "ask for ranks",
+            f"{block_count * size:,} triggers are asked for, and a verdict has the points of at "
+            f"most {most:,} with {header.class_count} classes",
+            hint=f"open at most {blocks * size} triggers" if blocks else "ask for ranks",
             check="challenge.reachable",
         )

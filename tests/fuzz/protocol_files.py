@@ -79,7 +79,12 @@ def exchange_kinds() -> list[Kind]:
     stored = cases()[0]
     challenges = _bodies(
         "challenge",
-        ["challenge for an opening", "challenge for ranks", "challenge for an argument"],
+        [
+            "challenge for an opening",
+            "challenge for ranks",
+            "challenge for scores",
+            "challenge for an argument",
+        ],
         signature=bytes(64),
     )
     responses = _bodies(
@@ -138,7 +143,8 @@ def verdict_kinds() -> list[Kind]:
 
     A reader that shows unverified verdicts meets any body; so does one whose judge signs anything.
     """
-    names = ["verdict", "verdict by ranks", "verdict on an argument", "verdict on nothing"]
+    names = ["verdict", "verdict by ranks", "verdict by points", "verdict on an argument",
+             "verdict on nothing"]  # fmt: skip
     bodies = _bodies("verdict", names, signature=bytes(64))
     stored = bytes.fromhex(vectors("verdict")["cases"][0]["file"])
     public = JudgePublic.from_bytes(bytes.fromhex(vectors("verdict")["judge"]["public"]))

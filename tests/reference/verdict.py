@@ -124,9 +124,8 @@ def _check_trigger(row: list[Any]) -> None:
 
 
 def _check_evidence(value: Any) -> None:
-    scored = isinstance(value, dict) and "score_sum" in value
     fields = exact_map(value, "matches", "trials", "class_count", "terms", "threshold_bits",
-                       "needed_matches", "rank_sum", *["score_sum"] * scored)  # fmt: skip
+                       "needed_matches", "rank_sum")  # fmt: skip
     trials = integer(fields["trials"], 1, 10_000)
     integer(fields["matches"], 0, trials)
     integer(fields["class_count"], 2, 65_535)

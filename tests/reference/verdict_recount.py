@@ -150,13 +150,14 @@ def _recount_sum(
     _demand(evidence["matches"] == matches)
     _demand(evidence["threshold_bits"] == policy["threshold_bits"])
     statistic = challenge.get("statistic", "matches")
-    _demand((evidence["rank_sum"] is not None) == (statistic == "ranks"))
-    _demand(("score_sum" in evidence) == (statistic == "scores"))
+    _demand((evidence["rank_sum"] is not None) == (statistic != "matches"))
     scored = [row for row in body["triggers"] if isinstance(row[6], bytes)]
     answered = [row for row in body["triggers"] if row[2] in ("match", "no match")]
     _demand(scored == (answered if statistic == "scores" else []))
+    if statistic == "scores":
+        _demand(size * opened <= 2000 and size * opened * classes <= 2**20)
     _demand(all(len(row[6]) == classes and max(row[6]) <= most(classes) for row in scored))
-    if evidence["rank_sum"] is not None:
+    if statistic == "ranks":
         ranks = [row[6] for row in body["triggers"] if row[6] is not None]
         _demand(all(rank < classes for rank in ranks))
         _demand(evidence["rank_sum"][0] == sum(weight(rank, classes) for rank in ranks))
@@ -165,7 +166,7 @@ def _recount_sum(
         blocks, opened, tried, policy["owner_choice_bits"], _map_bits(head, challenge),
         40 if policy["trusted_beacon"] else 48,
     )  # fmt: skip
-    if evidence["rank_sum"] is not None:
+    if statistic == "ranks":
         _recount_ranks(evidence, size * opened, classes, allowed, policy["threshold_bits"])
         return
     if statistic == "scores":
@@ -202,7 +203,7 @@ def _recount_ranks(
 def _recount_points(body: dict[str, Any], classes: int, allowed: int, threshold: int) -> None:
     """The sum of section 8.6, and the least that suffices."""
     evidence = body["evidence"]
-    value, largest, needed = evidence["score_sum"]
+    value, largest, needed = evidence["rank_sum"]
     rows = [None if row[6] is None else list(row[6]) for row in body["triggers"]]
 
     def bits(reached: int) -> int:

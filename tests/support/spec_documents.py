@@ -52,6 +52,7 @@ from zkwm_protocols.integer_network import codec
 from zkwm_protocols.keys import ECDSA_P256, ED25519, JudgePublic, SigningKey
 from zkwm_protocols.opened_triggers import read_opened
 from zkwm_protocols.person_authority import PersonAuthority
+from zkwm_protocols.ranks import Statistic
 from zkwm_protocols.sealing import unseal
 from zkwm_protocols.timestamps.authority import TimestampAuthority
 from zkwm_protocols.timestamps.evidence import TimestampEvidence
@@ -187,6 +188,9 @@ def _openings(judge: Judge, key: JudgeKey, owner: Claimant) -> dict[str, Documen
         "challenge with dates": Document("OpeningChallenge", dated.body(), read_challenge_body),
         # without the key `statistic` it is a valid challenge for an opening: no reader refuses that
         "challenge for ranks": Document("ScoresChallenge", ranks.body()),
+        "challenge for scores": Document(
+            "ScoresChallenge", replace(ranks, statistic=Statistic.SCORES).body()
+        ),
         "response": Document(
             "ProofFile", value_of(opening.to_bytes()), framed("proof", read_response)
         ),

@@ -24,6 +24,7 @@ from zkwm.quantizer.network_agreement import Agreement
 from zkwm_protocols.dates import Interval
 from zkwm_protocols.evidence import assess
 from zkwm_protocols.ranks import Statistic, weighted_sum
+from zkwm_protocols.score_tails import ScoreLaw, score_sum
 from zkwm_protocols.verdict_file import VerdictFile
 
 
@@ -56,6 +57,20 @@ def verdict_documents(judge: Judge, owner: Claimant, argued: Any) -> dict[str, D
             rank_sum=weighted_sum([9] * len(opened.triggers), 10),
         ),
         files=(),
+    )  # fmt: skip
+    rows = [bytes([0, 18] * 5)] * len(opened.triggers)
+    value = score_sum(rows, [trigger.label for trigger in opened.triggers])
+    scored = replace(
+        ranked,
+        challenge=replace(challenge, statistic=Statistic.SCORES),
+        triggers=tuple(
+            replace(trigger, points=row) for trigger, row in zip(opened.triggers, rows, strict=True)
+        ),
+        evidence=assess(
+            opened.evidence.matches, blocks_used=1, block_count=opened.header.block_count,
+            block_size=opened.header.block_size, class_count=10, policy=challenge.policy,
+            score_sum=(value, ScoreLaw.of(rows, 10)),
+        ),
     )  # fmt: skip
     nothing = verdict_of(lambda: judge.verify(b"", TableSuspect(), b"", b""))
     agreement = Agreement("random blocks", 200, 190, 150, 149, 20, 19, 0.5, 0.25, 0.5, math.inf)
@@ -104,6 +119,7 @@ def verdict_documents(judge: Judge, owner: Claimant, argued: Any) -> dict[str, D
         "verdict": Document("VerdictBody", body(opened), read_verdict_body),
         "verdict with dates": Document("VerdictBody", body(dated), read_verdict_body),
         "verdict by ranks": Document("VerdictBody", body(ranked), read_verdict_body),
+        "verdict by points": Document("VerdictBody", body(scored), read_verdict_body),
         "verdict on an argument": Document("VerdictBody", body(argument), read_verdict_body),
         "verdict on nothing": Document("VerdictBody", body(nothing), read_verdict_body),
     }

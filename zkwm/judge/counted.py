@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from zkwm.judge.results import TriggerResult, TriggerStatus
 from zkwm_protocols.ranks import Statistic, weighted_sum
-from zkwm_protocols.score_points import largest_points
+from zkwm_protocols.score_points import largest_points, most_triggers
 from zkwm_protocols.score_tails import ScoreLaw, score_sum
 
 Sums = tuple[int | None, tuple[int, ScoreLaw] | None]
@@ -45,10 +45,13 @@ def impossible_points(
 ) -> bool:
     """Whether points are there that nobody counted, or are none of C classes.
 
-    Where points are counted exactly the triggers that were answered have them.
+    Where points are counted exactly the triggers that were answered have them, and there are no
+    more triggers than a verdict has the points of.
     """
     if statistic != Statistic.SCORES:
         return any(one.points is not None for one in triggers)
+    if len(triggers) > most_triggers(class_count):
+        return True
     most = largest_points(class_count)
     answered = (TriggerStatus.MATCH, TriggerStatus.NO_MATCH)
     return any(

@@ -286,7 +286,7 @@ class Verdict:
                 for block in require_list(fields["blocks"], 0, MAXIMUM_LEAVES)
             ),
             triggers=fields_of.read_triggers(fields["triggers"]),
-            evidence=fields_of.read_evidence(fields["evidence"]),
+            evidence=fields_of.read_evidence(fields["evidence"], challenge),
             declared_labels_accepted=require_boolean(fields["declared_labels_accepted"]),
             suspect_record=fields_of.read_record(fields["suspect_record"]),
             checked=require_integer(fields["checked"], 2**40),

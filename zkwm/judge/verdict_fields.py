@@ -24,9 +24,10 @@ from zkwm.judge.results import (
     TriggerStatus,
 )
 from zkwm_protocols.allowances import Term
+from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import Malformed, Unsupported, UsageError
 from zkwm_protocols.evidence import MAXIMUM_TRIALS, Evidence, RankSum, ScoreSum
-from zkwm_protocols.ranks import MOST_OUTPUTS
+from zkwm_protocols.ranks import MOST_OUTPUTS, Statistic
 from zkwm_protocols.schema import (
     NOT_PRINTABLE,
     require_bytes,
@@ -120,31 +121,24 @@ def write_evidence(evidence: Evidence | None) -> dict[str, Any] | None:
     """The sum, term by term."""
     if evidence is None:
         return None
-    ranks, points = evidence.rank_sum, evidence.score_sum
-    fields: dict[str, Any] = {
+    total = evidence.rank_sum or evidence.score_sum
+    return {
         "matches": int(evidence.matches),
         "trials": evidence.trials,
         "class_count": evidence.class_count,
         "terms": [[term.name, term.hundredths, term.meaning] for term in evidence.terms],
         "threshold_bits": evidence.threshold_bits,
         "needed_matches": evidence.needed_matches,
-        "rank_sum": None if ranks is None else [int(ranks.value), ranks.largest, ranks.needed],
+        "rank_sum": None if total is None else [int(total.value), total.largest, total.needed],
     }
-    if points is not None:
-        fields["score_sum"] = [int(points.value), points.largest, points.needed]
-    return fields
 
 
-def read_evidence(value: object) -> Evidence | None:
-    """The sum. Raises Malformed."""
+def read_evidence(value: object, challenge: Challenge | None) -> Evidence | None:
+    """The sum, by what the challenge counts. Raises Malformed."""
     if value is None:
         return None
-    scored = isinstance(value, dict) and "score_sum" in value
     fields = require_map(
-        value,
-        "matches trials class_count terms threshold_bits needed_matches rank_sum"
-        + " score_sum" * scored,
-        "evidence",
+        value, "matches trials class_count terms threshold_bits needed_matches rank_sum", "evidence"
     )
     terms = []
     for row in require_list(fields["terms"], 1, 20):
@@ -152,7 +146,8 @@ def read_evidence(value: object) -> Evidence | None:
         bits = require_integer(hundredths, _MOST_HUNDREDTHS, -_MOST_HUNDREDTHS)
         terms.append(Term(require_text(name, 100), bits, require_text(meaning, _SHORT)))
     trials = require_integer(fields["trials"], MAXIMUM_TRIALS, 1)
-    ranks = None if fields["rank_sum"] is None else RankSum(*_read_sum(fields["rank_sum"]))
+    total = None if fields["rank_sum"] is None else _read_sum(fields["rank_sum"])
+    scored = challenge is not None and challenge.statistic == Statistic.SCORES
     return Evidence(
         matches=require_integer(fields["matches"], trials),
         trials=trials,
@@ -160,8 +155,8 @@ def read_evidence(value: object) -> Evidence | None:
         terms=tuple(terms),
         threshold_bits=require_integer(fields["threshold_bits"], 10_000, 1),
         needed_matches=_optional(fields["needed_matches"], trials),
-        rank_sum=ranks,
-        score_sum=ScoreSum(*_read_sum(fields["score_sum"])) if scored else None,
+        rank_sum=RankSum(*total) if total and not scored else None,
+        score_sum=ScoreSum(*total) if total and scored else None,
     )
 
 

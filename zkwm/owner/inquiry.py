@@ -20,7 +20,7 @@ from zkwm_protocols.commitment import Commitment, LabelMode
 from zkwm_protocols.evidence import MAXIMUM_TRIALS, Evidence, assess
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import MOST_OUTPUTS, Statistic, ranks, weighted_sum
-from zkwm_protocols.score_points import MOST_POINTS, points
+from zkwm_protocols.score_points import most_triggers, points
 from zkwm_protocols.score_tails import ScoreLaw, score_sum
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
 
@@ -121,7 +121,7 @@ class Answered:
         if self._scored(most):
             ways += [(Statistic.RANKS, self._by_ranks), (Statistic.SCORES, self._by_points)]
         header = self.inquiry.commitment.header
-        room = MOST_POINTS // (header.block_size * header.class_count)
+        room = most_triggers(header.class_count) // header.block_size
         for statistic, weigh in ways:
             allowed = most[:room] if statistic == Statistic.SCORES else most
             if allowed:
