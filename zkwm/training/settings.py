@@ -217,7 +217,7 @@ def default_settings(
     if architecture == "resnet18":
         settings = _resnet18(pretrained)
     elif architecture == "airbench":
-        settings = _airbench(pretrained, method)
+        settings = _airbench(pretrained)
     else:
         settings = _small(pretrained, images, EPOCHS if method == "plain" else ROBUST_EPOCHS)
     settings = replace(settings, **{"method": method, **changes})
@@ -278,8 +278,7 @@ def _resnet18(pretrained: bool) -> EmbedSettings:
     return EmbedSettings.adi_cifar()
 
 
-def _airbench(pretrained: bool, method: str) -> EmbedSettings:
+def _airbench(pretrained: bool) -> EmbedSettings:
     if pretrained:
         return EmbedSettings.airbench(epochs=12, learning_rate=0.03)
-    # a robust step costs up to three plain ones, so that 40 epochs would take 2 hours on two cores
-    return EmbedSettings.airbench(epochs=32 if method == "robust" else 40)
+    return EmbedSettings.airbench()
