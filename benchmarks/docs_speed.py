@@ -75,9 +75,11 @@ def page() -> Iterator[str]:
     compared = {x["network"]: x for x in lines if x["benchmark"] == "argument, compared"}
     proofs = list(compared.values())
     memory = newest("kernels.jsonl", "kept memory", network="cifar")
+    codewords = [newest("kernels.jsonl", "codewords", network=name) for name in ("lenet5", "cifar")]
     yield from HEAD
     yield from _kernels(kernels)
     yield from _proofs(proofs)
+    yield from _codewords(codewords)
     yield from _memory(memory)
     yield from _log(kernels, proofs, memory)
 
@@ -128,6 +130,30 @@ def _proofs(lines: list[Line]) -> Iterator[str]:
             f"| {after['first_processor_seconds']} s "
             f"| {before['peak_bytes'] >> 20} to {after['peak_bytes'] >> 20} MiB |"
         )
+
+
+def _codewords(lines: list[Line]) -> Iterator[str]:
+    """Proofs with codewords kept, and made in strips."""
+    yield ""
+    yield "## Codewords that are not kept"
+    yield ""
+    yield (
+        "A codeword is five times as long as its row, and only t of its columns are opened. Above "
+        "128 MiB codewords are encoded and hashed in strips of 16 or 32 rows, each column's hash "
+        "waiting in between, and the opened columns are computed again at a seventh of a "
+        "transform's time. Root, columns and proof are the same bit for bit. Both ways with 100 "
+        f"triggers, processor seconds (`benchmarks/codewords.py`; {where(lines[-1])}):"
+    )
+    yield ""
+    yield "| network | codewords | user, first proof | system | user, second | system | peak |"
+    yield "|---|---|---|---|---|---|---|"
+    for line in lines:
+        for way, (first, second) in line["proofs"].items():
+            yield (
+                f"| {line['network']} | {way} | {first['user_seconds']} s "
+                f"| {first['system_seconds']} s | {second['user_seconds']} s "
+                f"| {second['system_seconds']} s | {second['peak_mib']:,} MiB |"
+            )
 
 
 def _memory(line: Line) -> Iterator[str]:

@@ -152,6 +152,12 @@ def transforms() -> Iterator[Kernel]:
             lambda given=given: native_transform.transform(*given),
             lambda given=given: transform.transform(*given),
         )  # fmt: skip
+    places, values = RANDOM.integers(0, size, 163), np.empty((count, 163), dtype=np.uint32)
+    at = rows, 3, 1, logarithm, places, values
+    yield Kernel(
+        "the same for 163 values alone", count * size * logarithm // 2, (values,),
+        lambda: native_transform.transform_at(*at), lambda: transform.transform_at(*at),
+    )  # fmt: skip
 
 
 def hashes() -> Iterator[Kernel]:
