@@ -138,11 +138,12 @@ def _codewords(lines: list[Line]) -> Iterator[str]:
     yield "## Codewords that are not kept"
     yield ""
     yield (
-        "A codeword is five times as long as its row, and only t of its columns are opened. Above "
-        "128 MiB codewords are encoded and hashed in strips of 16 or 32 rows, each column's hash "
-        "waiting in between, and the opened columns are computed again at a seventh of a "
-        "transform's time. Root, columns and proof are the same bit for bit. Both ways with 100 "
-        f"triggers, processor seconds (`benchmarks/codewords.py`; {where(lines[-1])}):"
+        "A codeword is four to five times as long as its row, and only t of its columns are "
+        "opened. Above 256 MiB codewords are encoded and hashed in strips of 16 or 32 rows, "
+        "each column's hash waiting in between, and the opened columns are computed again at a "
+        "quarter of a transform's time. Root, columns and proof are the same bit for bit. "
+        f"Both ways with 100 triggers, processor seconds "
+        f"(`benchmarks/codewords.py`; {where(lines[-1])}):"
     )
     yield ""
     yield "| network | codewords | user, first proof | system | user, second | system | peak |"

@@ -18,6 +18,7 @@ import measure
 import numpy as np
 
 from zkwm_protocols.argument.ligero import hashing
+from zkwm_protocols.argument.ligero.column_tree import LEAF_PREFIX
 from zkwm_protocols.argument.logup_gkr import (
     kernels,
     layer_kernels,
@@ -167,10 +168,10 @@ def hashes() -> Iterator[Kernel]:
         kept: list[Any] = []
 
         def ours(code: Residues = code, nonces: bytes = nonces, kept: list[Any] = kept) -> None:
-            kept[:] = [hashing._hash_columns(code, nonces).tobytes()]
+            kept[:] = [hashing._hash_columns(code, nonces, LEAF_PREFIX).tobytes()]
 
         def other(code: Residues = code, nonces: bytes = nonces, kept: list[Any] = kept) -> None:
-            kept[:] = [hashing._hash_by_library(code, nonces)]
+            kept[:] = [hashing._hash_by_library(code, nonces, LEAF_PREFIX)]
 
         yield Kernel(
             f"SHA-256 of columns of {4 * rows} bytes, a column", length, (kept,), ours, other

@@ -9,7 +9,7 @@ from __future__ import annotations
 from zkwm_protocols.argument.ligero.column_tree import DIGEST_BYTES, NONCE_BYTES
 from zkwm_protocols.argument.parameters import Layout
 
-KEPT_BYTES = 128 << 20
+KEPT_BYTES = 256 << 20
 """The most bytes of codewords that are kept."""
 _STRIP_BYTES = 128 << 20
 _LONGEST_STRIP = 32

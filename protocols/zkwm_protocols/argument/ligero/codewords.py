@@ -8,7 +8,7 @@
 
 Both give the same root and the same columns, bit for bit. A codeword is several times as long as
 its row, so kept codewords would be the largest part of a large proof's memory; evaluating t places
-takes a seventh of the time of a transform (``field.kernels.ntt``). SPEC.md 17.7.
+takes a quarter of the time of a transform (``field.kernels.ntt``). SPEC.md 17.7.
 """
 
 from __future__ import annotations
