@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import comb
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from tests.support.dispute import CLASSES, Claimant, failed, new_judge, random_images, verdict_of
 from tests.support.scored_suspect import ScoredSuspect, marked_scores
+from zkwm_protocols.log2_bounds import hundredths_down
 from zkwm_protocols.rank_tails import rank_hundredths
 from zkwm_protocols.ranks import Statistic, ranks, weighted_sum
 from zkwm_protocols.score_points import largest_points, points
@@ -154,6 +156,30 @@ def test_a_claimant_who_has_every_statistic_counted_pays_for_each() -> None:
             term.hundredths for term in verdict.evidence.terms if term.name == "functions tried"
         ]
     assert deducted == [-100, -259, -359]
+
+
+def test_a_claimant_who_chooses_the_largest_of_three_pays_two_bits() -> None:
+    """They look in private, and ask for what is largest: `owner_choice_bits` is 2 then."""
+    random = np.random.default_rng(4)
+    scores = random.normal(size=(30, 4))
+    table = [row.tobytes() for row in points(scores)]
+    law, answers = ScoreLaw.of(table, 4), scores.argmax(axis=1)
+    best = []
+    for labels in random.integers(4, size=(400, 30)):
+        matched = int((labels == answers).sum())
+        ways = 4**30, sum(comb(30, k) * 3 ** (30 - k) for k in range(matched, 31))
+        by_rank = weighted_sum(ranks(scores, labels.tolist()), 4)
+        best.append(
+            max(
+                hundredths_down(*ways),
+                rank_hundredths(by_rank, 30, 4),
+                score_hundredths(score_sum(table, labels.tolist()), law),
+            )
+        )
+    for threshold in (1, 2, 3):
+        paid = (np.array(best) - 200 >= 100 * threshold).sum()
+        assert paid <= 400 * 2.0**-threshold
+    assert (np.array(best) >= 100).sum() > 200  # unpaid it would be more than the law allows
 
 
 def test_a_statistic_exchanged_after_the_answer_is_another_challenge() -> None:

@@ -145,7 +145,8 @@ def _evidence(page: _Page, verdict: Verdict) -> None:
         page.row("Needed", "out of reach, even if all match" if needed is None else f"{needed:,}")
         if not warning:
             luck = by_luck(evidence.trials, evidence.class_count)
-            page.row("By luck", f"{luck}, for an unrelated model")
+            summed = any(total is not None for total in sums.values())
+            page.row("Matches by luck" if summed else "By luck", f"{luck}, for an unrelated model")
     page.paragraph(warning, first=2, indent=2)
 
 
