@@ -116,9 +116,10 @@ COURT = Way(
 )
 DISPUTE = Way(
     "A judge decides between two who claim one model",
-    "Acme committed, had that dated, and marked its model; Doe copied the model, marked the copy "
-    "too, had that dated later, and sells it.\nA judge has looked for both marks in both models; "
-    "what they found, what the parties published and whom the judge trusts lies in one folder.",
+    "Acme committed, had that dated, bound its key to itself, and marked its model; Doe copied the "
+    "model, marked the copy too, had that dated later, and sells it.\nA judge has looked for both "
+    "marks in both models; what they found, what the parties published and whom the judge trusts "
+    "lies in one folder.",
     (),
     ("CASE.yaml", "acme.commitment", "doe.commitment", "doe-model.onnx", "acme-model.onnx", "trust",
      "acme-doe-model.verdict", "doe-doe-model.verdict", "doe-acme-model.verdict", "judge.key.pub"),

@@ -101,11 +101,21 @@ def serve_envelope(model: str) -> str:
 
 
 def prepare_dispute() -> None:
-    """The folder of a dispute: Doe marked a copy of Acme's model, and registered later."""
+    """The folder of a dispute: Doe marked a copy of Acme's model, and registered later.
+
+    Acme has bound its key to itself, by a certificate of somebody whom the judge trusts for that.
+    """
+    from dataclasses import replace
+
     from tests.support.dispute_folder import DisputeFolder, Forger
+    from tests.support.known_owner import ROOT, binding
 
     folder = DisputeFolder(Path.cwd(), Forger())
+    people = Path("trust/people/state")
+    people.mkdir(parents=True)
+    (people / "root.pem").write_bytes(ROOT.pem)
     acme = folder.party("acme", days=30)
+    acme.commitment = replace(acme.commitment, key_proofs=(binding(log=folder.log),))
     doe = folder.party("doe", days=3)
     folder.model("doe-model", "doe", acme, doe, contested=True)
     folder.model("acme-model", "acme", acme, published=20)

@@ -99,8 +99,8 @@ KINDS = {
 """What a model is, by its suspect's kind."""
 
 PERSONS = (
-    "No rule and no outcome rests on this: certificates and documents say whose a key is, and who "
-    "marked a model the key alone."
+    "A mark leads to a key, and certificates or documents say whose the key is. No rule and no "
+    "outcome rests on that."
 )
 """What persons are shown for."""
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.browser import faults, open_page
-from tests.support.dispute_folder import DisputeFolder
+from tests.support.dispute_folder import DisputeFolder, key_of
 from tests.support.filled_registry import ATTACK
 from tests.zkwm.disputes.test_split_views import second_tree
 from zkwm.disputes.page import render_dispute_page
+from zkwm_protocols.cose.key_contents import KeyBinding
 from zkwm_protocols.transparency.equivocation import Equivocation
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ def source(folder: DisputeFolder) -> str:
     for mark, model in (("acme", "suspect"), ("doe", "suspect"), ("doe", "own")):
         folder.claim(mark, model)
     folder.register("acme", 9)
+    key = key_of("acme")
+    named = folder.log.add(KeyBinding(key.public.fingerprint(), ATTACK, (), bytes(32)), key, 8)
+    acme.commitment = replace(acme.commitment, key_proofs=(named,))
     evidence = Equivocation(
         folder.log.checkpoint(folder.log.tree.head(), 5), second_tree(folder, 3)
     )
