@@ -13,31 +13,44 @@ _PLAIN = "as they are"
 def three_statistics(lines: list[Line], nulls: list[Line]) -> Iterator[str]:
     """Bits by each statistic, as answered and as rewritten; false claims by points."""
     asked = [line for line in lines if line["way"] == _PLAIN]
-    owners = sorted({(line["kind"], line["seed"]) for line in asked})
+    owners = {(line["data"], line["kind"], line["seed"]) for line in asked}
     yield (
-        f"LeNet-5 on {', '.join(sorted({line['data'] for line in asked}))}, 200 triggers of the "
-        f"family `secret`, {len(owners)} owners "
-        f"({', '.join(f'{kind}, seed {seed}' for kind, seed in owners)}) with 6,100 images, the "
-        "adversary with 1,600 others (`benchmarks/three_statistics.py`). Bits before the judge's "
-        "allowances. The form of the points was chosen on three other seeds (21 to 23), and on "
-        "the rewritten scores below among others; these seeds were not looked at."
+        f"LeNet-5, 200 triggers of the family `secret`, {len(owners)} owners with 6,100 images, "
+        "the adversary with 1,600 others (`benchmarks/three_statistics.py`). Mean bits before the "
+        "judge's allowances. The form of the points was chosen on three other seeds (21 to 23), on "
+        "their scores as they are and rewritten as below; these seeds were not looked at. "
+        "Whether an attack counts is not asked here: the same answers are counted three ways."
     )
     yield ""
-    yield "| mark | attack | accuracy | matches | ranks | scores |"
-    yield "|---|---|---|---|---|---|"
-    for line in asked:
-        bits = " | ".join(f"{line[name]:.0f}" for name in _BITS)
+    yield (
+        "| data | mark, seeds | attack | accuracy | matches | ranks | scores | scores less ranks, "
+        "by seed |"
+    )
+    yield "|---|---|---|---|---|---|---|---|"
+    for data, kind, attack in dict.fromkeys(
+        (line["data"], line["kind"], line["attack"])
+        for line in sorted(asked, key=lambda line: (line["data"], line["kind"] == "plain"))
+    ):
+        rows = [
+            line
+            for line in asked
+            if (line["data"], line["kind"], line["attack"]) == (data, kind, attack)
+        ]
+        bits = " | ".join(f"{sum(line[name] for line in rows) / len(rows):.0f}" for name in _BITS)
+        accuracy = 100 * sum(line["accuracy"] for line in rows) / len(rows)
+        changes = (f"{line['bits_by_scores'] - line['bits_by_ranks']:+.0f}" for line in rows)
+        seeds = ", ".join(str(line["seed"]) for line in rows)
         yield (
-            f"| {line['kind']}, {line['seed']} | {line['attack']} | "
-            f"{100 * line['accuracy']:.1f} % | {bits} |"
+            f"| {data} | {kind}, {seeds} | {attack} | {accuracy:.1f} % | {bits} | "
+            f"{', '.join(changes)} |"
         )
     better = sum(line["bits_by_scores"] > line["bits_by_ranks"] for line in asked)
     worse = sum(line["bits_by_scores"] < line["bits_by_ranks"] for line in asked)
     yield ""
     yield (
-        f"Points leave more than ranks in {better} of {len(asked)} rows and less in {worse}: "
+        f"Points leave more than ranks in {better} of {len(asked)} suspects and less in {worse}: "
         f"{_share(asked)}. So much for scores as a model gives them. A thief can hand them out "
-        "otherwise and keep every answer; the mean of all rows above:"
+        "otherwise and keep every answer; means of all these suspects:"
     )
     yield ""
     yield "| scores | matches | ranks | scores |"

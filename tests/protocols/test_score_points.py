@@ -13,7 +13,7 @@ from tests.reference import points as reference
 from zkwm_protocols.score_points import largest_points, points
 
 SHAPES = st.tuples(st.integers(1, 12), st.integers(2, 7))
-FEW = settings(max_examples=40)
+FEW = settings(max_examples=20)
 ANY_SCORES = arrays.arrays(
     np.float64,
     SHAPES,

@@ -60,7 +60,7 @@ def test_the_null_is_exact_over_all_label_vectors(kind: str) -> None:
         assert least_score_sum(demanded, law) == next(enough, None)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(
     st.integers(2, 5).flatmap(
         lambda classes: st.lists(
