@@ -137,6 +137,64 @@ def page() -> Iterator[str]:
         f"{each * LISTINGS_A_DAY / DAY:.0f} cores busy."
     )
     yield from TAIL
+    yield from _shared_proof()
+    yield from NOT_MEASURED
+
+
+def _shared_proof() -> Iterator[str]:
+    """One proof by several workers of a Ray cluster."""
+    found = [newest("proof_on_ray.jsonl", "proof_on_ray", workers=n) for n in (0, 1, 2)]
+    yield ""
+    yield "## One proof on many machines"
+    yield ""
+    yield (
+        "`zkwm prove --zero-knowledge --ray` shares a proof by triggers "
+        "([how](owner.md#6b-or-prove-in-zero-knowledge), [why so](design-notes.md#the-argument)); "
+        "the bytes are those of one prover."
+    )
+    yield (
+        f"LeNet-5 x {found[0]['triggers']:,}, one thread a process, all on one busy machine, so "
+        "processor time and not the clock (`proof_on_ray.py`):"
+    )
+    yield ""
+    yield (
+        "| workers | processor time: prover | each worker | all | sent: to each machine | to all "
+        "workers | back | memory: prover | a worker |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for line in found:
+        own = line["prover_processor_seconds"]
+        memory = f"{line['prover_peak_bytes'] / 2**20:.0f} MiB"
+        if not line["workers"]:
+            yield f"| none | {own:.1f} s | | {own:.1f} s | | | | {memory} | |"
+            continue
+        theirs = line["worker_processor_seconds"]
+        sent = (
+            f"{line[name] / 1e6:.0f} MB"
+            for name in ("bytes_to_each_machine", "bytes_to_workers", "bytes_from_workers")
+        )
+        yield (
+            f"| {line['workers']} | {own:.1f} s | {max(theirs):.1f} s | "
+            f"{own + sum(theirs):.1f} s | {' | '.join(sent)} | {memory} | "
+            f"{line['worker_peak_bytes'] / 2**20:.0f} MiB |"
+        )
+    last = found[-1]
+    yield ""
+    yield (
+        "Memory is the most that was resident, with what a process maps of Ray's shared memory, "
+        f"where the tableau is once a machine. A proof takes {last['calls'] // last['workers']} calls of each worker, one after "
+        "the other."
+    )
+    yield (
+        "What stays with the prover: transcript and masks, the tables' rows of the tree and the "
+        "joined row above, the sumcheck over one trigger's cells, the combined rows and their "
+        "opening, and verifying the proof before it leaves."
+    )
+    yield (
+        "So more machines shorten the workers' part alone, and a worker that is lost costs its part "
+        "once more, up to where the proof was."
+    )
+    yield "No cluster of several machines has been measured."
 
 
 HEAD = (
@@ -172,7 +230,9 @@ TAIL = (
     "a judge's policy may name several | one writer a log |",
     "| witnesses | others run them; a policy says which and how many | nothing |",
     "| desks | several on one PostgreSQL ([marketplace](marketplace.md)) | the database |",
-    "| verdicts | workers: each claim runs in a process of its own | nothing |",
+    "| verdicts | workers: each claim runs in a process of its own; the judge's keys go to no "
+    "other machine, so several machines are several desks | nothing |",
+    "| a proof | workers of the owner's own Ray cluster, by triggers | its prover |",
     "| dates | authorities of others, two or more | nothing |",
     "",
     "A log's writer, not its readers, is the bottleneck: it is one process, "
@@ -180,6 +240,9 @@ TAIL = (
     "If it is down, nobody can register; every proof that was handed out stays valid, offline.",
     "If a database of a marketplace is lost, the log and the owners' files still prove what was "
     "registered, but deadlines, first sights and counters are only in its backup.",
+)
+
+NOT_MEASURED = (
     "",
     "## Not measured",
     "",

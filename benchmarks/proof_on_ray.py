@@ -1,7 +1,7 @@
 """One proof by 1, 2, ... workers of a Ray cluster on this machine: processor time, bytes, memory.
 
 Each proof runs in a process of its own with a cluster of its own, after a tiny proof that loads the
-workers' code. Bytes are those of arrays in arguments and results; what workers get by reference
+workers' code, workers at the prover's priority. Bytes are those of arrays in arguments and results; what workers get by reference
 (the tableau) is counted once a machine, here once. Workers have one thread. ``0`` workers is the
 prover without Ray, on one thread.
 
@@ -34,10 +34,10 @@ def processor_seconds(process: int) -> float:
 
 
 def peak_bytes(process: int) -> int:
-    """The most private memory of a process so far, without what it shares with others (Linux)."""
+    """The most resident memory of a process so far, with what it has mapped of Ray's (Linux)."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     held = {name: text for name, _, text in (line.partition(":") for line in lines)}
-    return (int(held["VmHWM"].split()[0]) - int(held["RssShmem"].split()[0])) * 1024
+    return int(held["VmHWM"].split()[0]) * 1024
 
 
 def array_bytes(value: object) -> int:
@@ -55,7 +55,7 @@ def array_bytes(value: object) -> int:
 
 def prove(network: str, triggers: int, workers: int) -> dict[str, Any]:
     """One proof, in this process and its workers."""
-    os.environ["NUMBA_NUM_THREADS"] = "1"
+    os.environ |= {"NUMBA_NUM_THREADS": "1", "RAY_worker_niceness": "0"}
     import argument_process
 
     chosen = argument_process.case(network, triggers)
