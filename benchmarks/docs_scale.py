@@ -182,8 +182,9 @@ def _shared_proof() -> Iterator[str]:
     yield ""
     yield (
         "Memory is the most that was resident, with what a process maps of Ray's shared memory, "
-        f"where the tableau is once a machine. A proof takes {last['calls'] // last['workers']} calls of each worker, one after "
-        "the other."
+        "where the tableau is once a machine. "
+        f"A proof takes {last['calls'] // last['workers']} calls of each worker, one after the "
+        "other."
     )
     yield (
         "What stays with the prover: transcript and masks, the tables' rows of the tree and the "
@@ -191,8 +192,8 @@ def _shared_proof() -> Iterator[str]:
         "opening, and verifying the proof before it leaves."
     )
     yield (
-        "So more machines shorten the workers' part alone, and a worker that is lost costs its part "
-        "once more, up to where the proof was."
+        "So more machines shorten the workers' part alone, and a worker that is lost costs its "
+        "part once more, up to where the proof was."
     )
     yield "No cluster of several machines has been measured."
 

@@ -1,9 +1,9 @@
 """One proof by 1, 2, ... workers of a Ray cluster on this machine: processor time, bytes, memory.
 
 Each proof runs in a process of its own with a cluster of its own, after a tiny proof that loads the
-workers' code, workers at the prover's priority. Bytes are those of arrays in arguments and results; what workers get by reference
-(the tableau) is counted once a machine, here once. Workers have one thread. ``0`` workers is the
-prover without Ray, on one thread.
+workers' code; workers have one thread, and the prover's priority. Bytes are those of arrays in
+arguments and results; what workers get by reference (the tableau) is counted once a machine, here
+once. ``0`` workers is the prover without Ray, on one thread.
 
     python benchmarks/proof_on_ray.py --network lenet5 --triggers 1000 --workers 0 1 2
 """
