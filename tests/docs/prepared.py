@@ -119,6 +119,6 @@ def prepare_dispute() -> None:
     doe = folder.party("doe", days=3)
     folder.model("doe-model", "doe", acme, doe, contested=True)
     folder.model("acme-model", "acme", acme, published=20)
-    for mark, model in (("acme", "doe-model"), ("doe", "doe-model"), ("doe", "acme-model")):
+    for mark, model in (("acme", "doe-model"), ("doe", "acme-model"), ("doe", "doe-model")):
         folder.claim(mark, model)
     folder.write()
