@@ -53,7 +53,7 @@ def connect() -> Any:  # noqa: ANN401
         }
     try:
         ray.init(log_to_driver=False, logging_level="ERROR", **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises bare ones too, where a node does not start in time
         raise CouldNotCheck(
             f"no Ray cluster could be reached or started: {type(error).__name__}",
             hint=f"look at {ADDRESS}, which is now {address or 'not set'}; `ray status` says what "
