@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from argument_laws import latest
+
 Line = dict[str, Any]
 
 BARS: dict[tuple[str, int], tuple[float | None, ...]] = {
@@ -88,14 +90,19 @@ def in_short(lines: list[Line], network: str, triggers: int) -> str:
 
 def laws(lines: list[Line]) -> Iterator[str]:
     """The figure and what is seen in it, from ``argument_laws.jsonl``."""
-    if not lines:
+    measured = list(latest(lines).values())
+    if not measured:
         return
+    loads = [line["load_average"] for line in measured]
+    runs = min(line["runs"] for line in measured)
     yield ""
     yield (
         "How the costs grow (`benchmarks/argument_laws.py`): the prover's memory and time grow "
-        "with triggers and activations, and hardly with weights, although the network has to be "
-        "run. The verifier's time grows with the work of one image and with the square root of the "
-        "witness. CPU seconds, the fastest of three runs."
+        "with triggers and activations, and little with weights, with which the network has only "
+        "to be run. The proof grows with the logarithm of the witness, the verifier's time with "
+        "the work of one image. Processor seconds, the fastest of all runs of a measurement "
+        f"({runs} at least); other work on the "
+        f"machine can only add to them (its load was {min(loads):.0f} to {max(loads):.0f})."
     )
     yield ""
     yield "![costs against triggers, activations, weights](../benchmarks/results/argument_laws.svg)"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import ceil, floor, log2, log10
 from typing import Any
 
 import numpy as np
@@ -33,11 +33,11 @@ class Growth:
 
 @dataclass(frozen=True)
 class Cost:
-    """A row: y of a line; the columns in which it grows with the square root of x."""
+    """A row: y of a line, and whether it grows with the logarithm of x."""
 
     title: str
     value: Callable[[Line], float]
-    roots: tuple[str, ...] = ()
+    logarithm: bool = False
 
 
 COLUMNS = (
@@ -54,22 +54,14 @@ COLUMNS = (
 ROWS = (
     Cost("prove, processor s", lambda line: line["prove_processor_seconds"]),
     Cost("memory, GiB", lambda line: line["peak_bytes"] / 2**30),
-    Cost(
-        "proof, MiB",
-        lambda line: line["proof_bytes"] / 2**20,
-        ("triggers", "activations", "resnet18"),
-    ),
-    Cost(
-        "verify, processor s",
-        lambda line: line["verify_processor_seconds"],
-        ("triggers", "resnet18"),
-    ),
+    Cost("proof, MiB", lambda line: line["proof_bytes"] / 2**20, logarithm=True),
+    Cost("verify, processor s", lambda line: line["verify_processor_seconds"]),
 )
 
 
-def fit(x: list[float], y: list[float], root: bool) -> tuple[float, float]:
-    """Least squares: y is first + second * x, or * sqrt(x)."""
-    values = np.sqrt(np.array(x)) if root else np.array(x)
+def fit(x: list[float], y: list[float], logarithm: bool) -> tuple[float, float]:
+    """Least squares: y is first + second * x, or * log2(x)."""
+    values = np.log2(np.array(x)) if logarithm else np.array(x)
     design = np.stack([np.ones(len(values)), values], axis=1)
     first, second = np.linalg.lstsq(design, np.array(y), rcond=None)[0]
     return float(first), float(second)
@@ -115,18 +107,17 @@ def _plots(lines: list[Line]) -> Iterator[str]:
 
 def _plot(growth: Growth, cost: Cost, x: list[float], y: list[float]) -> Iterator[str]:
     """One plot: axes, titles, the fitted law and the measured points."""
-    root = growth.series in cost.roots
-    first, second = fit(x, y, root)
+    first, second = fit(x, y, cost.logarithm)
     right, top = _axis(max(x)), _axis(max(y))
     yield from _grid(right, top)
     yield f'<text class="label" x="{_WIDTH / 2}" y="{_HEIGHT + 33}">{growth.title}</text>'
     yield f'<text class="cost" x="{-_LEFT + 8}" y="-9">{cost.title}</text>'
-    yield f'<text class="law" x="{_WIDTH}" y="-9">{_law(growth, first, second, root)}</text>'
+    yield f'<text class="law" x="{_WIDTH}" y="-9">{_law(growth, cost, first, second)}</text>'
     curve = [min(x) / 2 + (right[1] - min(x) / 2) * i / 60 for i in range(61)]
     points = " ".join(
         f"{_WIDTH * at / right[1]:.1f},{_HEIGHT * (1 - value / top[1]):.1f}"
         for at in curve
-        if 0 <= (value := first + second * (at**0.5 if root else at)) <= top[1]
+        if 0 <= (value := first + second * (log2(at) if cost.logarithm else at)) <= top[1]
     )
     yield f'<polyline class="fit" points="{points}"/>'
     for at, value in zip(x, y, strict=True):
@@ -136,10 +127,10 @@ def _plot(growth: Growth, cost: Cost, x: list[float], y: list[float]) -> Iterato
         )
 
 
-def _law(growth: Growth, first: float, second: float, root: bool) -> str:
+def _law(growth: Growth, cost: Cost, first: float, second: float) -> str:
     """The fitted law as text."""
     name = growth.symbol
-    growing = f"√{name}" if root else name
+    growing = f"log₂ {name}" if cost.logarithm else name
     if abs(second) < 1e-3 * abs(first):
         return f"{_digits(first)}, whatever {name}"
     sign = "+" if second >= 0 else "−"

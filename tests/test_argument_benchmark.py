@@ -51,9 +51,9 @@ def test_networks_have_the_shapes_of_the_products(benchmark, name, architecture,
 
 def test_a_law_is_found_again(benchmark):
     laws = benchmark("laws_figure")
-    first, second = laws.fit([1.0, 4.0, 9.0], [5.0, 7.0, 9.0], root=True)
+    first, second = laws.fit([1.0, 4.0, 16.0], [3.0, 7.0, 11.0], logarithm=True)
     assert (first, second) == pytest.approx((3.0, 2.0))
-    first, second = laws.fit([1.0, 4.0, 9.0], [2.0, 8.0, 18.0], root=False)
+    first, second = laws.fit([1.0, 4.0, 9.0], [2.0, 8.0, 18.0], logarithm=False)
     assert (first, second) == pytest.approx((0.0, 2.0), abs=1e-9)
 
 
