@@ -205,6 +205,6 @@ def _no_room() -> CouldNotCheck:
     """The error where Ray has no room for what is sent."""
     return CouldNotCheck(
         "the Ray cluster has too little memory for objects; nothing was released",
-        hint="start it with more (`ray start --object-store-memory=BYTES`): three times the cells "
-        "of all triggers, 4 bytes each, are enough",
+        hint="start its machines with more memory for objects (docs/owner.md): three times the "
+        "cells of all triggers, 4 bytes each, are enough",
     )
