@@ -61,6 +61,8 @@ class Logs:
         problems: what could not be used, and why.
         latest: seconds since 1970 after which no witness's time is believed.
         about_keys: all statements of the case about keys, whether they verify or not.
+        disbelieved_on_persons: the same origins, and those of logs of which the trust folder's
+            statements know a second tree (SPEC.md 28.9).
     """
 
     policy: LogPolicy | None = None
@@ -71,6 +73,7 @@ class Logs:
     history: KeyHistory = field(default_factory=lambda: KeyHistory(()))
     disbelieved: frozenset[str] = frozenset()
     about_keys: tuple[LoggedStatement, ...] = ()
+    disbelieved_on_persons: frozenset[str] = frozenset()
 
     def places_of(self, commitment: Commitment) -> tuple[LogPlace, ...]:
         """Where believed logs have a statement of an owner's that this commitment exists."""
@@ -155,8 +158,13 @@ def read_logs(
         case.checkpoints, NOTE_LIMIT, SignedCheckpoint.from_bytes, problems
     )]  # fmt: skip
     seen += [one.proof.checkpoint for _, one in logged]
-    seen += [one.proof.checkpoint for commitment in commitments for one in commitment.log_proofs]
+    for commitment in commitments:
+        proofs = (*commitment.log_proofs, *commitment.key_proofs)
+        seen += [one.proof.checkpoint for one in proofs]
     evidence, disbelieved = _evidence(case, seen, policy, problems)
+    # those of the trust folder's statements, on which no outcome rests (SPEC.md 24.2)
+    seen += [] if trust is None else [one.proof.checkpoint for one in trust.statements]
+    _, on_persons = _evidence(case, seen, policy, [])
     statements = []
     for path, statement in logged:
         try:
@@ -177,6 +185,7 @@ def read_logs(
         KeyHistory(statements),
         disbelieved,
         about_keys,
+        on_persons,
     )
 
 

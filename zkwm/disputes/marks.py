@@ -87,7 +87,11 @@ def date_mark(mark: Mark, trust: Trust | None, logs: Logs, now: int) -> FoundPar
         bare = replace(logs.sound(commitment), key_proofs=())
         dating, refused = read_dates(bare, replace(trust, statements=()), clock=now)
         keys, more = look_up_owner_keys(
-            commitment, trust, now, more=logs.about_keys, disbelieved=logs.disbelieved
+            commitment,
+            trust,
+            now,
+            more=logs.about_keys,
+            disbelieved=logs.disbelieved_on_persons,
         )
         problem = "; ".join((*refused, *more))
     return FoundParty(

@@ -214,6 +214,22 @@ def test_a_log_that_is_not_believed_says_nothing_of_persons(theft: DisputeFolder
     assert "its log has signed two trees" in told(verdict)
 
 
+@pytest.mark.parametrize("put", [in_commitment, in_trust], ids=["commitment", "trust"])
+def test_two_trees_are_seen_wherever_statements_about_keys_come_from(
+    theft: DisputeFolder, put: Callable[..., None]
+) -> None:
+    """The operator and all witnesses sign a tree for each side; no checkpoint is named."""
+    put(theft, bind(theft))
+    theft.log = SmallLog()
+    in_case(theft, bind(theft, "Mallory", days=28))
+    found = row(verdict := theft.settle())
+    assert found.person is None
+    assert {one.problem for one in found.persons} == {
+        "its log has signed two trees, and is not believed"
+    }
+    assert len(verdict.equivocations) == (put is in_commitment)  # no outcome rests on the trust's
+
+
 def test_a_thief_of_the_key_comes_second(theft: DisputeFolder) -> None:
     """They bind it to themselves, by a card that is as good, and hand that in with the case."""
     owners, thiefs = bind(theft), bind(theft, "Mallory", days=4)
