@@ -77,6 +77,48 @@ def test_long_channels_are_written_out(
     assert products.evaluate(point) == written.evaluate(point)
 
 
+def wide_kernels(side: int, channels: int, layers: int) -> IntegerNetwork:
+    """Each channel by itself, with a kernel as wide as the image: more taps than positions."""
+    kernel = np.zeros((channels, 1, side, side - 1), np.int16)
+    kernel[:, 0, 0, 0] = 1
+    down, across = side - 1, side - 2
+    pads = (down // 2, across // 2, down - down // 2, across - across // 2)
+    none, nodes = np.zeros(channels, np.int32), list[Node]()
+    nodes += [Convolution(0, np.ones((channels, 1, 1, 1), np.int16), none), Activation(1, 0, 0)]
+    for _ in range(layers):
+        nodes.append(Convolution(len(nodes), kernel, none, pads=pads, groups=channels))
+        nodes.append(Activation(len(nodes), 0, 0))
+    ends = np.zeros((2, channels, 1, 1), np.int16)
+    ends[:, 0] = 1
+    nodes.append(Convolution(len(nodes), ends, np.zeros(2, np.int32), (side, side)))
+    nodes.append(Reshape(len(nodes), (2, 1, 1)))
+    table = Table(0, np.arange(256, dtype=np.uint8))
+    return IntegerNetwork((1, side, side), (table,), tuple(nodes))
+
+
+def test_products_of_wide_kernels_take_no_more_memory_than_the_gradient(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Products of six layers would hold nine times as much; both forms are the same."""
+    relation, random = Relation(wide_kernels(16, 256, 6)), np.random.default_rng(1)
+    columns = Equality(elements(random, relation.lookup_count.bit_length()))
+    point, alphas = elements(random, relation.cell_count.bit_length()), elements(random, 8)
+    products = lookup_form(relation, columns, alphas)
+    assert isinstance(products, LookupForm)
+    monkeypatch.setattr(forms, "MOST_ENTRIES", 0)
+    tracemalloc.start()
+    try:
+        written = lookup_form(relation, columns, alphas)
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert isinstance(written, GradientForm)
+    assert held < 1.5 * 20 * relation.cell_count
+    assert products.constant == written.constant
+    assert np.array_equal(products.public, written.public)
+    assert products.evaluate(point) == written.evaluate(point)
+
+
 @pytest.mark.slow
 def test_the_widest_pads_take_little_memory_to_verify() -> None:
     """2^22 entries of one channel, an eighth of the lookups that are allowed: pads of 1,023."""

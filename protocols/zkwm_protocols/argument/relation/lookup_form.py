@@ -50,6 +50,12 @@ MOST_POSITIONS = 1 << 20
 Each product holds a factor as long as a channel. A suspect of one channel of 2048 x 2048 took 22
 processor seconds and 9 GB so, written out 0.7 s and 0.6 GB.
 """
+MOST_ENTRIES = 1 << 22
+"""Entries over K (160 MiB) of a network's products that are no reason to write gradients out.
+
+Beyond that, products are not to be longer than the gradient. 31 layers of 1,024 channels with
+kernels of 32 x 31 held 4.8 GB so, written out 0.6 GB.
+"""
 
 
 class CellForm(Protocol):
@@ -141,27 +147,34 @@ def lookup_form(
     """The form of all weighted fingerprints, for its value at one point.
 
     Arguments as above. Written out where sides of the network are no powers of two, for its blocks
-    of the equality table are not products, or few channels are long.
+    of the equality table are not products, or few channels are long, or products would be longer.
     """
     sizes = [prod(shape[1:]) for shape in relation.network.network.shapes]
     weights = EqualityWeights(columns, alphas)
-    tags = _tag_terms(relation, columns)
     if any(size & (size - 1) for size in sizes) or _positions(relation) > MOST_POSITIONS:
-        gradient, public, constant = relation.pull_back(weights)
-        return GradientForm(gradient, public, add(constant, tags))
+        return _written_out(relation, weights)
     places = relation.first_lookups
     network, argmax = relation.network, relation.argmax
-    first = np.zeros((DEGREE, network.first_cell), dtype=np.uint32)
-    public = np.zeros((DEGREE, PUBLIC_CELLS), dtype=np.uint64)
-    relation.image.pull_back(weights, first)
-    constant = add(tags, relation.leaf.pull_back(weights, places["leaf"], first, public))
     # the argmax's cells alone, from 0 on; it gives the network its gradient in the logits
     own = ArgmaxGadget(network.network, first_cell=0)
     last = np.zeros((DEGREE, argmax.cell_count), dtype=np.uint64)
     logits, term = own.pull_back(weights, places["argmax"], last)
-    form = network_form(network, columns, places["network"], alphas, logits)
-    constant = add(add(constant, term), form.constant)
+    most = max(MOST_ENTRIES, relation.cell_count // 2)  # 40 bytes each, a cell's coefficient 20
+    form = network_form(network, columns, places["network"], alphas, logits, most)
+    if form is None:
+        return _written_out(relation, weights)
+    first = np.zeros((DEGREE, network.first_cell), dtype=np.uint32)
+    public = np.zeros((DEGREE, PUBLIC_CELLS), dtype=np.uint64)
+    relation.image.pull_back(weights, first)
+    constant = relation.leaf.pull_back(weights, places["leaf"], first, public)
+    constant = add(add(constant, _tag_terms(relation, columns)), add(term, form.constant))
     return LookupForm(first, form, last, argmax.first_cell, public, constant)
+
+
+def _written_out(relation: Relation, weights: EqualityWeights) -> GradientForm:
+    """The form with all its coefficients, tags among its constant."""
+    gradient, public, constant = relation.pull_back(weights)
+    return GradientForm(gradient, public, add(constant, _tag_terms(relation, weights.columns)))
 
 
 def _positions(relation: Relation) -> int:

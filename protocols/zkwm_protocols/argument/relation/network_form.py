@@ -41,6 +41,10 @@ from zkwm_protocols.integer_network.separable import (
 from zkwm_protocols.integer_network.windows import Windows
 
 
+class _TooLongError(Exception):
+    """The products of a pass have more entries than they may."""
+
+
 @dataclass
 class NetworkForm:
     """An affine form in the cells of a network gadget, piece by piece.
@@ -68,8 +72,11 @@ def network_form(
     first_lookup: int,
     alphas: Sequence[Element],
     logit_gradient: Array,
-) -> NetworkForm:
+    most: int,
+) -> NetworkForm | None:
     """The form of the weighted fingerprints of a network gadget's lookups, tags aside.
+
+    None where its products have too many entries: wide kernels make them longer than a gradient.
 
     Args:
         gadget: of the network.
@@ -77,8 +84,12 @@ def network_form(
         first_lookup: the gadget's first.
         alphas: the powers of alpha, from alpha^1.
         logit_gradient (uint64, (5, O)): the gradient in the logits, of the argmax gadget.
+        most: entries over K, 40 bytes each, of all products that the pass makes.
     """
-    return _Pass(gadget, columns, first_lookup, alphas).run(logit_gradient)
+    try:
+        return _Pass(gadget, columns, first_lookup, alphas, most).run(logit_gradient)
+    except _TooLongError:
+        return None
 
 
 class _Pass:
@@ -90,7 +101,9 @@ class _Pass:
         columns: Equality,
         first_lookup: int,
         alphas: Sequence[Element],
+        most: int,
     ) -> None:
+        self._left = most
         self._gadget = gadget
         self._shapes = gadget.network.shapes
         self._columns = columns
@@ -108,9 +121,9 @@ class _Pass:
             node, parts = nodes[number - 1], gradients.pop(number)
             pieces = self._transpose(number, node, parts[0].plus(*parts[1:]))
             for place, piece in zip(inputs_of(node), pieces, strict=True):
-                gradients.setdefault(place, []).append(piece)
+                gradients.setdefault(place, []).append(self._counted(piece))
         first, *others = gradients[0]
-        self._form.pieces.append((self._gadget.pixel_cell, first.plus(*others)))
+        self._add_piece(self._gadget.pixel_cell, first.plus(*others))
         return self._form
 
     def _transpose(self, number: int, node: Node, gradient: Separable) -> Sequence[Separable]:
@@ -142,9 +155,9 @@ class _Pass:
         if node.shift:
             quotients = quotients.scaled((pow(2, -node.shift, P), 0, 0, 0, 0))
             remainders = self._weights(place.lookup, shape, 0).minus(quotients)
-            self._form.pieces.append((place.cell, remainders))
+            self._add_piece(place.cell, remainders)
             self._add_constant(scale(quotients.total(), 1 << (node.shift - 1)))
-        self._form.pieces.append((results, self._weights(lookup, shape, 1).plus(of_value)))
+        self._add_piece(results, self._weights(lookup, shape, 1).plus(of_value))
         return quotients
 
     def _maximum(self, number: int, node: Maximum, of_value: Separable) -> Separable:
@@ -158,11 +171,11 @@ class _Pass:
         head = of_value  # less all differences behind: first of an e, at the end of x_0
         for i in range(len(differences) - 1, -1, -1):
             positive = self._weights(place.lookup + i * place.entries, shape, 1)
-            self._form.pieces.append((place.cell + i * place.entries, positive.plus(head)))
+            self._add_piece(place.cell + i * place.entries, positive.plus(head))
             head = head.minus(differences[i])
         taps = [head, *differences]
         parts = [
-            taps[tap].placed(windows, inside, positions)
+            self._counted(taps[tap].placed(windows, inside, positions))
             for tap, inside, positions in windows.taps()
         ]
         if not parts:  # every window lies outside: nothing is read
@@ -174,7 +187,18 @@ class _Pass:
     def _weights(self, lookup: int, shape: tuple[int, int, int], power: int) -> Separable:
         """Weights of lookups from ``lookup`` of the gadget on, times alpha^(power + 1)."""
         block = Separable.of_block(self._columns, self._first_lookup + lookup, shape)
-        return block.scaled(self._alphas[power])
+        return self._counted(block.scaled(self._alphas[power]))
+
+    def _add_piece(self, first_cell: int, gradient: Separable) -> None:
+        """Add a piece to the form."""
+        self._form.pieces.append((first_cell, self._counted(gradient)))
+
+    def _counted(self, product: Separable) -> Separable:
+        """The product, once its entries are counted. Raises _TooLongError for too many of all."""
+        self._left -= (product.channels.size + product.planes.size) // DEGREE
+        if self._left < 0:
+            raise _TooLongError
+        return product
 
     def _add_constant(self, term: Element) -> None:
         """Add to the form's constant."""
