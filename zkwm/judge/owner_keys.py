@@ -274,7 +274,16 @@ def _owner_key(
     rotation = None if standing.successor is None else standing.successor.content
     successor = rotation.successor.fingerprint() if isinstance(rotation, KeyRotation) else ""
     contested = standing.contest is not None
-    return OwnerKey(key, tuple(persons[:MOST_PERSONS]), revoked, since, successor, contested)
+    return OwnerKey(key, _most(persons), revoked, since, successor, contested)
+
+
+def _most(persons: Sequence[StatedPerson]) -> tuple[StatedPerson, ...]:
+    """As many as a verdict holds, in their order; those without an authority are left out first.
+
+    A thief of the key could log more than so many before its owner does.
+    """
+    certified_first = sorted(range(len(persons)), key=lambda i: not persons[i].authority)
+    return tuple(persons[i] for i in sorted(certified_first[:MOST_PERSONS]))
 
 
 def _person(one: BoundPerson) -> StatedPerson:

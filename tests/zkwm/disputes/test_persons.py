@@ -28,8 +28,8 @@ from zkwm.disputes.settle import settle_dispute
 from zkwm.disputes.text import render_dispute_text
 from zkwm.disputes.verdict import DisputeVerdict
 from zkwm.json_schemas import json_schema
-from zkwm.judge.owner_keys import OwnerKey
-from zkwm_protocols.cose.key_contents import KeyRevocation, RevocationReason
+from zkwm.judge.owner_keys import MOST_PERSONS, OwnerKey
+from zkwm_protocols.cose.key_contents import KeyBinding, KeyRevocation, RevocationReason
 from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.errors import InvalidSignature
 
@@ -239,6 +239,19 @@ def test_a_thief_of_the_key_comes_second(theft: DisputeFolder) -> None:
     assert found.person is not None
     assert (found.person.person, len(found.persons)) == (ACME, 2)
     assert "several persons: the first of them had the key first" in told(verdict)
+
+
+def test_many_statements_of_a_thief_hide_no_person(theft: DisputeFolder) -> None:
+    """More documents than a verdict holds, logged before the owner binds the key by a card."""
+    key = key_of("acme")
+    for _ in range(2 * MOST_PERSONS):
+        document = KeyBinding(key.public.fingerprint(), "Mallory", document=bytes(32))
+        in_case(theft, theft.log.add(document, key, 26))
+    in_commitment(theft, bind(theft))
+    found = row(theft.settle())
+    assert found.person is not None
+    assert (found.person.person, found.persons.index(found.person)) == (ACME, MOST_PERSONS - 1)
+    assert len(found.persons) == MOST_PERSONS
 
 
 def test_nobody_speaks_for_anothers_key(theft: DisputeFolder) -> None:
