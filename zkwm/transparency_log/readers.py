@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeAlias
 
 from zkwm.transparency_log.admission import Asker, Identify, Scope, by_address
 from zkwm.transparency_log.http_server import Reply, problem
 from zkwm.transparency_log.rates import Rates
+from zkwm_protocols.errors import CouldNotCheck
 
 READS_PER_MINUTE = 600
 """Of an address without an API key; as many at once."""
@@ -53,7 +55,9 @@ class Readers:
         asker = await self._identify(scope)
         wait = self._rates.take(asker.name, self._per_minute)
         if wait and self._known is not None:
-            holder = await self._known(scope)
+            holder: Asker | None = None
+            with suppress(CouldNotCheck):  # where keys cannot be looked up, none counts
+                holder = await self._known(scope)
             if holder is not None and holder.rate is not None:
                 wait = self._rates.take(holder.name, math.ceil(holder.rate.per_minute))
         if not wait:

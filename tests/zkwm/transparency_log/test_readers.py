@@ -132,3 +132,13 @@ def test_a_key_has_a_rate_of_its_own() -> None:
     assert asked(readers) == 429
     elsewhere = {"client": ("192.0.2.9", 9), "headers": key}
     assert [asked(readers, **elsewhere), asked(readers, **elsewhere)] == [None, 429]
+
+
+def test_keys_that_cannot_be_looked_up_do_not_count() -> None:
+    """A database that is away ends no request in an error."""
+
+    async def known(scope: Any) -> Asker | None:
+        raise CouldNotCheck("the database is away")
+
+    readers = Readers(per_minute=1, known=known)
+    assert [asked(readers), asked(readers)] == [None, 429]
