@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from math import log
 
@@ -19,10 +20,10 @@ from numpy.typing import NDArray
 
 from zkwm_protocols.score_points import largest_points
 from zkwm_protocols.tilted_tails import (
-    CONTEXT,
     LARGEST_TILT,
     Distribution,
     TiltedTails,
+    context_of,
     log2,
     product,
     rounded_tilt,
@@ -30,11 +31,13 @@ from zkwm_protocols.tilted_tails import (
     tilted,
 )
 
-_MORE = log2(CONTEXT.add(Decimal(1), CONTEXT.power(Decimal(2), -60)))
+_MORE = 1 + Fraction(1, 2**60)
 """Each probability counts 1 + 2^-60 times as much, so that none is a power of 2 (61,681 divides
 2^60 + 1): a finite number of digits then tells its hundredths, however many triggers there are."""
 _BITS = 128
 """Bits of a probability behind the point, where they suffice."""
+_MOST_BITS = 512
+"""Bits up to which one tilt is tried in search of the least sum."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,12 @@ def least_score_sum(demanded: int, law: ScoreLaw) -> int | None:
         return None
     exponents = _Exponents(law)
     slope = _slope(exponents.of, demanded / 100 * log(2))
-    tails = _tails(rounded_tilt(slope), law, _BITS)
-    found = tails.least(demanded, min(int(exponents.means(slope)), largest))
-    if found is not None:
-        return found
+    start, bits = min(int(exponents.means(slope)), largest), _BITS
+    while bits <= _MOST_BITS:  # points can be made up so that few bits do not tell
+        found = _tails(rounded_tilt(slope), law, bits).least(demanded, start)
+        if found is not None:
+            return found
+        bits *= 2
     short, enough = 0, largest
     while enough - short > 1:
         middle = (short + enough) // 2
@@ -150,16 +155,18 @@ def _slope(function: Callable[[float], float], wanted: float) -> float:
 @lru_cache(maxsize=16)
 def _tails(tilt: int, law: ScoreLaw, bits: int) -> TiltedTails:
     """The tails under a tilt, in units of 2^-20."""
+    context = context_of(bits)
     kinds = {row: tilted(row, tilt, bits) for row in set(law.rows)}
     scale = Decimal(0)
     for row, often in Counter(law.rows).items():
-        scale = CONTEXT.add(scale, CONTEXT.multiply(Decimal(often), kinds[row][1]))
+        scale = context.add(scale, context.multiply(Decimal(often), kinds[row][1]))
     parts: list[Distribution] = [kinds[row][0] for row in law.rows]
     while len(parts) > 1:
         pairs = zip(parts[::2], parts[1::2], strict=False)
         odd = parts[-1:] if len(parts) % 2 else []
         parts = [*(product(one, other, bits) for one, other in pairs), *odd]
-    return tails_of(parts[0], tilt, scale, bits=bits, more=_MORE)
+    more = context.divide(Decimal(_MORE.numerator), Decimal(_MORE.denominator))
+    return tails_of(parts[0], tilt, scale, bits=bits, more=log2(more, context))
 
 
 def _counted(row: bytes) -> tuple[int, ...]:

@@ -4,7 +4,8 @@ The exact integers of such a tail may have 100,000 bits. Here each distribution 
 Esscher 1932, H. Cramér 1938), so that the value asked for lies in the middle of their convolution,
 which is computed in integers that are rounded down. As all probabilities are at least what was
 computed and their sum is 1, what is missing from 1 bounds every error. The logarithm is then known
-from below and above: where both round to the same hundredth, that is the exact result.
+from below and above: where both round to the same hundredth, that is the exact result. Who can
+choose the summands can put it as near to a hundredth as they like: digits grow with the bits.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ TILT_BITS = 20
 LARGEST_TILT = 16.0
 """Natural logarithm of the largest tilt; beyond it nearly every summand is its largest."""
 CONTEXT = Context(prec=80)
-_TOO_CLOSE = Decimal("1e-40")
+"""Of logarithms beside probabilities of up to 160 bits; ``context_of`` has it for any number."""
 
 Distribution = tuple[int, list[int]]
 """The first value, and the probabilities from it on, in units of 2^-bits, rounded down."""
@@ -59,14 +60,18 @@ class TiltedTails:
             place = 0
         if not 0 <= place < len(self.sums):
             return None
-        fixed = CONTEXT.subtract(CONTEXT.multiply(self.tilt, Decimal(value)), self.scale)
-        fixed = CONTEXT.subtract(fixed, self.more)
+        if not self.sums[place]:  # between values that the tilt has driven far apart
+            return None
+        context = context_of(self.bits)
+        too_close = Decimal(10) ** -(context.prec // 2)
+        fixed = context.subtract(context.multiply(self.tilt, Decimal(value)), self.scale)
+        fixed = context.subtract(fixed, self.more)
         bounds = [
-            CONTEXT.multiply(Decimal(100), CONTEXT.subtract(fixed, self._log2_share(one)))
+            context.multiply(Decimal(100), context.subtract(fixed, self._log2_share(one)))
             for one in (self.sums[place] + self.missing, self.sums[place])
         ]
-        low = CONTEXT.subtract(bounds[0], _TOO_CLOSE)
-        high = CONTEXT.add(bounds[1], _TOO_CLOSE)
+        low = context.subtract(bounds[0], too_close)
+        high = context.add(bounds[1], too_close)
         # no probability is above 1
         found, same = (max(int(one.to_integral_value(ROUND_FLOOR)), 0) for one in (low, high))
         return found if found == same else None
@@ -99,7 +104,8 @@ class TiltedTails:
 
     def _log2_share(self, value: int) -> Decimal:
         """log2(value / 2^bits)."""
-        return CONTEXT.subtract(log2(CONTEXT.create_decimal(value)), Decimal(self.bits))
+        context = context_of(self.bits)
+        return context.subtract(log2(context.create_decimal(value), context), Decimal(self.bits))
 
 
 def tails_of(
@@ -119,6 +125,7 @@ def tails_of(
         bits: those of the distribution.
         more: as in ``TiltedTails``.
     """
+    context = context_of(bits)
     first, chances = power
     sums, running = [0] * len(chances), 0
     for place in range(len(chances) - 1, -1, -1):
@@ -130,7 +137,7 @@ def tails_of(
         # what rounding took from all probabilities together, and at most 1 in each step above
         (1 << bits) - sum(chances) + len(chances),
         scale,
-        log2(CONTEXT.divide(Decimal(tilt), Decimal(1 << TILT_BITS))),
+        log2(context.divide(Decimal(tilt), Decimal(1 << TILT_BITS)), context),
         bits,
         more,
     )
@@ -151,8 +158,9 @@ def tilted(counts: Sequence[int], tilt: int, bits: int = BITS) -> tuple[Distribu
     ]
     total = sum(shares)
     single = trimmed(0, [(share << bits) // total for share in shares])
-    share = CONTEXT.divide(Decimal(total), Decimal(sum(counts) << (TILT_BITS * largest)))
-    return single, log2(share)
+    context = context_of(bits)
+    share = context.divide(Decimal(total), Decimal(sum(counts) << (TILT_BITS * largest)))
+    return single, log2(share, context)
 
 
 def rounded_tilt(logarithm: float) -> int:
@@ -187,6 +195,11 @@ def trimmed(first: int, values: list[int]) -> Distribution:
     return first + held[0], values[held[0] : held[-1] + 1]
 
 
-def log2(value: Decimal) -> Decimal:
-    """The binary logarithm to about 80 digits."""
-    return CONTEXT.divide(CONTEXT.ln(value), CONTEXT.ln(Decimal(2)))
+def context_of(bits: int) -> Context:
+    """The context of logarithms beside probabilities of so many bits: more digits than these."""
+    return Context(prec=max(CONTEXT.prec, bits // 2))
+
+
+def log2(value: Decimal, context: Context = CONTEXT) -> Decimal:
+    """The binary logarithm to about the digits of a context."""
+    return context.divide(context.ln(value), context.ln(Decimal(2)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from tests.reference.verdict import failing_check
 from tests.support.dispute import CLASSES, Claimant, TestJudge, new_judge, random_images, verdict_of
 from tests.support.scored_suspect import ScoredSuspect, marked_scores
 from zkwm.judge.verdict import Verdict
+from zkwm_protocols.challenge import OpeningChallenge
+from zkwm_protocols.commitment import Header, LabelMode
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.ranks import Statistic
@@ -103,6 +106,59 @@ def test_unanswered_triggers_have_no_points(quick_labels: None) -> None:
     with pytest.raises(Malformed):
         Verdict.from_bytes(altered, judge.public)
     assert failing_check(altered, public) == "verdict.format"
+
+
+def _bad_leaf(value: Any) -> None:
+    value["triggers"][0][2:7] = ["wrong leaf", *[None] * 4]
+    names = [row[0] for row in value["checks"]]
+    value["checks"][names.index("opening.leaves")][1] = "failed"
+
+
+def _no_class(value: Any) -> None:
+    value["triggers"][0][3:5] = [CLASSES, CLASSES]
+
+
+def _label_without_points(value: Any) -> None:
+    value["triggers"][1][2:6] = ["no match", CLASSES, CLASSES, 0]
+
+
+def _declared(value: Any) -> None:
+    header = replace(Header.from_bytes(value["header"]), label_mode=LabelMode.DECLARED)
+    value.update(header=header.to_bytes(), commitment=header.digest, declared_labels_accepted=True)
+
+
+QUESTIONS: dict[str, tuple[int, Callable[[Any], object]]] = {
+    "a label that is none of its classes": (CLASSES + 1, _no_class),
+    "a label that no points belong to": (CLASSES + 1, _label_without_points),
+    "declared labels": (CLASSES, _declared),
+    "a bad leaf": (CLASSES, _bad_leaf),
+}
+"""How many outputs the class map has, and what else is another."""
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("statistic", [Statistic.RANKS, Statistic.SCORES])
+def test_what_no_judge_asks_is_refused(statistic: Statistic, name: str, quick_labels: None) -> None:
+    """The sum stays right, since the first trigger counts for nothing before and after."""
+    judge, file = signed(statistic, silent=1)
+    outputs, change = QUESTIONS[name]
+    public = VerdictFile.from_bytes(file).fields()["judge"]
+
+    def exchange(value: Any) -> None:
+        change(value)
+        asked = OpeningChallenge.from_bytes(value["challenge"])
+        other = replace(
+            asked,
+            commitment=value["commitment"],
+            class_map=tuple(range(outputs)),
+            suspect=replace(asked.suspect, outputs=outputs),
+        )
+        value.update(challenge=other.signed_by(judge.key.signing).to_bytes(), files=[])
+
+    altered = resigned(judge, file, exchange)
+    with pytest.raises(Malformed) as refused:
+        Verdict.from_bytes(altered, judge.public)
+    assert refused.value.check == failing_check(altered, public) == "verdict.format"
 
 
 @pytest.mark.parametrize("statistic", [Statistic.MATCHES, Statistic.RANKS])

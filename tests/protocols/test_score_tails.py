@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from fractions import Fraction
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from tests.reference import points as reference
 from zkwm_protocols import score_tails
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.evidence import assess
+from zkwm_protocols.log2_bounds import hundredths_down
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.score_points import largest_points, points
 from zkwm_protocols.score_tails import ScoreLaw, least_score_sum, score_hundredths, score_sum
@@ -108,6 +110,26 @@ def test_few_digits_are_doubled_until_they_tell(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(score_tails, "_BITS", 12)
     assert score_hundredths(90, law) == known
     assert least_score_sum(500, law) == least
+
+
+def test_points_made_to_lie_beside_a_hundredth_are_told_from_it() -> None:
+    """Who writes a verdict may choose all points: here P is within 2^-155 of a hundredth.
+
+    One row takes up what 260 rare points leave, a digit of a number for each number of points.
+    """
+    digits = [
+        19, 82, 59, 10, 11, 70, 43, 65, 22, 61, 67, 13, 6, 5, 56, 4, 46, 13, 52, 36, 30, 31, 9, 27,
+        7, 20, 17, 3, 6, 5, 1, 104,
+    ]  # fmt: skip
+    count, classes, most = 260, 1000, largest_points(1000)
+    chosen = bytes(points for points, often in enumerate(digits) for _ in range(often))
+    law = ScoreLaw.of([chosen, *[bytes([*[0] * 999, 1])] * count], classes)
+    rare = [comb(count, k) * (classes - 1) ** (count - k) for k in range(count + 1)]
+    ways = sum(often * sum(rare[most - points :]) for points, often in enumerate(digits))
+    chance = Fraction(ways, classes ** (count + 1)) * (1 + Fraction(1, 2**60))
+    expected = hundredths_down(chance.denominator, chance.numerator)
+    assert score_hundredths(most, law) == expected == 326
+    assert least_score_sum(expected, law) == most
 
 
 def test_a_missing_answer_is_worth_less_than_any_answer() -> None:

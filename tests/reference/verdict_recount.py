@@ -38,6 +38,7 @@ def recount(body: dict[str, Any], challenge: dict[str, Any] | None, status: dict
     if head is None or challenge is None or body["functions_tried"] is None:
         raise RejectedError("evidence about nothing")
     _recount_blocks(body["blocks"], head, challenge)
+    _recount_question(body, head, challenge)
     matches = challenge.get("least_matches")
     if matches is None:
         matches = _recount_triggers(body, head, challenge, status)
@@ -116,6 +117,20 @@ def _recount_blocks(blocks: list[int], head: dict[str, Any], challenge: dict[str
     _demand(not set(blocks) & set(challenge["excluded_blocks"]))
     again = challenge["reopened_blocks"]
     _demand(not again or set(blocks) == set(again))
+
+
+def _recount_question(
+    body: dict[str, Any], head: dict[str, Any], challenge: dict[str, Any]
+) -> None:
+    """C different outputs below K; scores only of derived labels, with no bad leaf."""
+    outputs, suspect = challenge["class_map"], challenge["suspect"]
+    _demand(len(outputs) == len(set(outputs)) == head["class_count"])
+    _demand(max(outputs) < suspect["outputs"])
+    if challenge.get("statistic", "matches") == "matches":
+        return
+    _demand(head["label_mode"] == "derived")
+    _demand(suspect["outputs"] <= 1000 and suspect["kind"] != "extraction")
+    _demand(not any(row[2] in BAD for row in body["triggers"]))
 
 
 def _recount_triggers(

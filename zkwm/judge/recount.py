@@ -23,9 +23,10 @@ from zkwm_protocols.challenge import ArgumentChallenge, Challenge
 from zkwm_protocols.class_names import map_bits, names_digest
 from zkwm_protocols.commitment import Header, LabelMode
 from zkwm_protocols.dates import Order
-from zkwm_protocols.errors import UsageError
+from zkwm_protocols.errors import InvalidOpening, UsageError
 from zkwm_protocols.evidence import Evidence, assess
 from zkwm_protocols.ranks import Statistic
+from zkwm_protocols.statistic_rules import verify_statistic
 from zkwm_protocols.suspect_identity import SuspectKind
 
 _BAD_LEAVES = (TriggerStatus.WRONG_LEAF, TriggerStatus.MISSING_LEAF)
@@ -98,6 +99,7 @@ def recounted(verdict: _Verdict) -> Iterator[str]:
         yield "its evidence is about nothing"
         return
     yield from _wrong_blocks(verdict, header, challenge)
+    yield from _wrong_question(verdict, header, challenge)
     yield from _wrong_triggers(verdict, header, challenge)
     yield from _wrong_sum(verdict, header, challenge, evidence)
     labels = status["argument.labels" if verdict.argued else "opening.labels"]
@@ -175,6 +177,25 @@ def _wrong_blocks(verdict: _Verdict, header: Header, challenge: Challenge) -> It
         or (challenge.reopened_blocks and set(blocks) != set(challenge.reopened_blocks))
     ):
         yield "its blocks are not what its challenge asks for"
+
+
+def _wrong_question(verdict: _Verdict, header: Header, challenge: Challenge) -> Iterator[str]:
+    """What no judge asks: of other classes, or for scores that must not be read (SPEC.md 6.1, 8.4).
+
+    ``Challenge.verify_against`` has refused it before a response was looked at.
+    """
+    outputs = challenge.class_map
+    if len(outputs) != header.class_count or len(set(outputs)) != len(outputs):
+        yield "its class map is not one of its classes"
+    if max(outputs) >= challenge.suspect.outputs:
+        yield "its class map names an output that its suspect does not have"
+    try:
+        verify_statistic(challenge.statistic, challenge.suspect, header)
+    except InvalidOpening:
+        yield "it reads scores of such a suspect, or of labels that the owner chose"
+    bad = any(one.status in _BAD_LEAVES for one in verdict.triggers)
+    if bad and challenge.statistic.reads_scores:
+        yield "it reads scores beside a bad leaf"
 
 
 def _wrong_triggers(verdict: _Verdict, header: Header, challenge: Challenge) -> Iterator[str]:
