@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.support.case_files import PASSPHRASE, Command, Files, dispute_over
-from tests.support.court import Court, states
+from tests.support.case_files import PASSPHRASE, Command, Files, dispute_over, save_lookup
+from tests.support.court import ALL, Court, states
 from zkwm.case_archive.container import read_archive
+from zkwm.judge.counted import sums_of
 from zkwm.judge.key_file import open_judge_key
 from zkwm.judge.results import TriggerStatus
 from zkwm.judge.verdict import Outcome, Verdict
 from zkwm_protocols.evidence import Evidence, assess
+from zkwm_protocols.ranks import Statistic
 
 
 def test_another_judge_than_the_one_who_is_trusted(court: Court, case: Files) -> None:
@@ -95,16 +99,17 @@ def _all_match(verdict: Verdict) -> Verdict:
     ))  # fmt: skip
 
 
-def _of_all(true: Verdict) -> Evidence:
-    """The evidence of a verdict if all of its triggers matched."""
+def _of_all(true: Verdict, matches: int | None = None, **sums: Any) -> Evidence:
+    """The evidence of a verdict if all of its triggers matched, or by other sums."""
     assert true.header is not None
     assert true.challenge is not None
     header, policy = true.header, true.challenge.policy
     tried = max(policy.functions_tried, true.functions_tried or 1)
     return assess(
-        len(true.triggers), blocks_used=len(true.blocks), block_count=header.block_count,
+        len(true.triggers) if matches is None else matches,
+        blocks_used=len(true.blocks), block_count=header.block_count,
         block_size=header.block_size, class_count=header.class_count,
-        policy=replace(policy, functions_tried=tried),
+        policy=replace(policy, functions_tried=tried), **sums,
     )  # fmt: skip
 
 
@@ -122,6 +127,47 @@ def test_a_judge_who_lies_is_found_out(court: Court, zkwm: Command, case: Files)
     court.lie(lambda true: replace(
         _all_match(true), outcome=Outcome.PROVEN, evidence=_of_all(true), checks=honest.checks,
         reason=honest.reason,
+    ))  # fmt: skip
+    found = court.check(expected=3)
+    assert found["verdict"]["outcome"] == "proven"
+    assert states(found)["answers"] == "differs"
+
+
+def _flattered(true: Verdict) -> Verdict:
+    """The lie that each label has 2 points more, and each other class 2 less; bits follow."""
+    triggers = tuple(
+        replace(one, points=bytes(
+            value + 2 if label == one.label else max(value - 2, 0)
+            for label, value in enumerate(one.points or b"")
+        ))
+        for one in true.triggers
+    )  # fmt: skip
+    assert true.header is not None
+    return replace(true, triggers=triggers, evidence=_of_all(
+        true, matches=true.evidence.matches if true.evidence else 0,
+        score_sum=sums_of(triggers, Statistic.SCORES, true.header.class_count)[1],
+    ))  # fmt: skip
+
+
+def test_points_that_are_a_little_better_everywhere(
+    court: Court, zkwm: Command, case: Files
+) -> None:
+    """Each is as near to the true one as that of another machine, and all together convict."""
+    court.decide()
+    honest = Verdict.from_bytes(
+        court.verdict.read_bytes(), open_judge_key(case.judge, PASSPHRASE).public
+    )
+    images, labels = case.triggers()
+    weak = case.folder / "weak.onnx"
+    save_lookup(weak, images, np.where(np.arange(len(labels)) % 3, labels + 1, labels) % 10)
+    options = dispute_over(zkwm, case, model=weak, reveal=100, statistic="scores")
+    court.files = [case.commitment, case.folder / "new.challenge", case.folder / "new.proof",
+                   case.public, weak]  # fmt: skip
+    court.decide(*options, expected=10)
+    assert court.pack(triggers=True).code == 0
+    assert states(court.check(expected=10)) == ALL
+    court.lie(lambda true: replace(
+        _flattered(true), outcome=Outcome.PROVEN, checks=honest.checks, reason=honest.reason,
     ))  # fmt: skip
     found = court.check(expected=3)
     assert found["verdict"]["outcome"] == "proven"

@@ -253,6 +253,9 @@ def _opening(
         words = "an opening is sealed to the judge, whose verdict is not in the archive"
         yield ReplayStep("answers", ReplayState.NOT_REPEATED, words), None
         return
+    accept = verdict.declared_labels_accepted
+    tried = verdict.functions_tried or 1
+    case = OpeningCase(documents.commitment, challenge, response, accept, tried)
     if documents.opened is None:
         words = (
             "the opened triggers are not in the archive: that they match rests on the judge's word "
@@ -260,11 +263,8 @@ def _opening(
         )
         yield ReplayStep("answers", ReplayState.NOT_REPEATED, words), None
     else:
-        for step in repeat_triggers(documents, challenge, documents.opened, location):
+        for step in repeat_triggers(documents, case, documents.opened, location):
             yield step, None
-    accept = verdict.declared_labels_accepted
-    tried = verdict.functions_tried or 1
-    case = OpeningCase(documents.commitment, challenge, response, accept, tried)
     matches = sum(trigger.status == TriggerStatus.MATCH for trigger in verdict.triggers)
     try:
         evidence = case.weigh(matches, verdict.triggers)

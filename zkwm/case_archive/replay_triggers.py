@@ -10,12 +10,13 @@ import numpy as np
 from zkwm.case_archive.asked_again import suspect_again
 from zkwm.case_archive.documents import CaseDocuments, in_files
 from zkwm.case_archive.steps import ReplayState, ReplayStep
+from zkwm.judge.case import OpeningCase
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.query import Asking, question
 from zkwm.judge.results import TriggerResult, TriggerStatus
-from zkwm_protocols.challenge import OpeningChallenge
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.opening import CheckedTrigger, LeafStatus, OpenedBlock, check_leaves
+from zkwm_protocols.ranks import Statistic
 
 _LEAVES = {
     LeafStatus.WRONG: {TriggerStatus.WRONG_LEAF},
@@ -28,7 +29,7 @@ _NEAR = 2
 
 def repeat_triggers(
     documents: CaseDocuments,
-    challenge: OpeningChallenge,
+    case: OpeningCase,
     opened: tuple[OpenedBlock, ...],
     location: str | None,
 ) -> Iterator[ReplayStep]:
@@ -36,7 +37,7 @@ def repeat_triggers(
 
     Args:
         documents: has the commitment and the verdict.
-        challenge: what was answered.
+        case: what was answered, and what weighs the answers.
         opened: the triggers, as the judge unsealed them.
         location: of the suspect's file; None where it is not in the archive.
     """
@@ -48,12 +49,12 @@ def repeat_triggers(
     valid = sum(trigger.status == LeafStatus.VALID for trigger in triggers)
     words = f"{valid} of {len(triggers)} opened triggers are the committed ones, with their labels"
     yield ReplayStep("leaves", ReplayState.REPEATED, words)
-    if not in_files(challenge.suspect.kind):
+    if not in_files(case.challenge.suspect.kind):
         yield _recorded(documents, triggers)
     elif location is None:
         yield ReplayStep("answers", ReplayState.NOT_REPEATED, "the model is not in the archive")
     else:
-        yield _asked(documents, challenge, triggers, location)
+        yield _asked(documents, case, triggers, location)
 
 
 def _same(ours: TriggerResult, theirs: TriggerResult) -> bool:
@@ -87,12 +88,13 @@ def _leaves_differ(triggers: Sequence[CheckedTrigger], stated: Sequence[TriggerR
 
 def _asked(
     documents: CaseDocuments,
-    challenge: OpeningChallenge,
+    case: OpeningCase,
     triggers: tuple[CheckedTrigger, ...],
     location: str,
 ) -> ReplayStep:
     """The suspect, asked every trigger again."""
     stated = () if documents.verdict is None else documents.verdict.triggers
+    challenge = case.challenge
     asking = Asking(JudgeLedger(), lambda _: bytes(32))
     try:
         with suspect_again(documents, location) as suspect:
@@ -107,7 +109,16 @@ def _asked(
         words = f"the model answers {len(different)} triggers otherwise here ({numbers})"
         return ReplayStep("answers", ReplayState.DIFFERS, words)
     matches = sum(ours.status == TriggerStatus.MATCH for ours in results)
-    words = f"asked again, {matches} of {len(results)} match, each as the verdict says"
+    left = ""
+    if challenge.statistic == Statistic.SCORES:
+        # Many small changes are much evidence: those of points that the verdict has made up.
+        ours, theirs = (case.weigh(matches, triggers) for triggers in (results, stated))
+        if ours.reached != theirs.reached:
+            words = f"the points found here leave {ours.total_bits:.2f} bits, and decide otherwise"
+            return ReplayStep("answers", ReplayState.DIFFERS, words)
+        if ours != theirs:
+            left = f"; the points found here leave {ours.total_bits:.2f} bits"
+    words = f"asked again, {matches} of {len(results)} match, each as the verdict says{left}"
     return ReplayStep("answers", ReplayState.REPEATED, words)
 
 
