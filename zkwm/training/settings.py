@@ -135,11 +135,11 @@ class EmbedSettings:
         Muon with a rate that falls linearly, label smoothing 0.2, shifts by up to 2 pixels,
         alternating mirrors. Smaller batches than the source's 2,000, with a rate and a decay in
         proportion, since a processor gains nothing from large ones and triggers are learned step by
-        step; 40 epochs instead of 8, since accuracy here is that of the network alone, without the
+        step; 30 epochs instead of 8, since accuracy here is that of the network alone, without the
         source's averages over mirrored and shifted test images. bfloat16 on a processor, too.
         """
         settings = cls(
-            epochs=40,
+            epochs=30,
             learning_rate=0.06,
             batch_size=500,
             triggers_per_batch=10,
