@@ -3,8 +3,10 @@
 Ranks tell which classes stand above a label, and not by how much; one large factor for each image
 moves the medians that they are taken from. Here each class gets points for its place among the
 scores of its image, which no increasing function of them moves, and for its distance from what is
-typical of the class, in units that no factor of an image moves. Both are bounded, so that a few
-wild answers weigh no more than others (P. J. Huber 1964). No label is looked at, so that given the
+typical of the class, in units that no factor of an image moves. Probabilities are an exception:
+their logarithms are read, and where one image's times a factor no longer sum to 1, all are read as
+they stand. Both parts are bounded, so that a few wild answers weigh no more than others (P. J.
+Huber 1964). No label is looked at, so that given the
 points a uniform label draws from its row: ``zkwm_protocols.score_tails`` has the law of the sum.
 """
 

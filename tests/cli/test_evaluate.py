@@ -89,11 +89,27 @@ def test_the_list_names_everything(zkwm: Command) -> None:
         ["GRID", "-o", "out", "--workers", "0"],
         ["GRID", "-o", "out", "--gpus", "0.5"],
         ["GRID", "-o", "out", "--ray", "--gpus", "0"],
+        ["GRID", "--dry-run"],
+        ["GRID", "-o", "out", "--seeds", "0"],
     ],
 )
 def test_what_makes_no_sense_is_refused(zkwm: Command, arguments: list[str]) -> None:
     result = zkwm("evaluate", *arguments)
     assert (result.code, result.stdout) == (2, "")
+
+
+def test_the_price_of_a_grid(zkwm: Command, grid: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    priced = zkwm("evaluate", grid, "-o", folder, "--dry-run", "--json")
+    assert priced.code == 0, priced.stderr
+    assert priced.json["schema"] == "zkwm/evaluate-price/v1"
+    assert {line["missing"] for line in priced.json["lines"]} == {1}
+    assert (priced.json["unknown"], priced.json["processor_seconds"]) == (5, 0)
+    assert (
+        "attack 4 bits: 0 there, 1 missing: unknown"
+        in zkwm("evaluate", grid, "-o", folder, "--dry-run").stdout
+    )
+    assert not folder.exists()
 
 
 def test_a_fault_in_the_file_is_named(zkwm: Command, grid: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from tests.support.json_outputs import require_schema
 from zkwm.json_schemas import json_schema, schema_names
 from zkwm_cli.main import program
 
-OTHER_NAMES = {"verify": {"verdict"}, "evaluate": {"evaluate", "evaluate-list"}}
+OTHER_NAMES = {"verify": {"verdict"}, "evaluate": {"evaluate", "evaluate-list", "evaluate-price"}}
 """Commands whose output is named otherwise; of the others it is ``zkwm/<command>/v1``, words joined
 by dashes."""
 

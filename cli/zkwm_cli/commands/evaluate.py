@@ -16,6 +16,7 @@ from zkwm_cli.options import data_set_option, json_option, option, options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from zkwm.evaluation.plan.grid import Grid
     from zkwm.evaluation.results.outcome import GridResult
     from zkwm.evaluation.run.executors import Executor
     from zkwm.evaluation.run.runner import GridProgress
@@ -53,6 +54,13 @@ SHOWN_ERRORS = 10
         "--data",
         help="Use this data, not the grid's.",
     ),
+    seeds=option(
+        "--seeds",
+        type=click.IntRange(1, 10_000),
+        metavar="N",
+        help="Only the first N seeds; more can follow.  [default: all]",
+    ),
+    dry_run=option("--dry-run", is_flag=True, help="Price what is missing; measure nothing."),
     listed=option("--list", is_flag=True, help="Name all watermarks, attacks and claims."),
     as_json=json_option(),
 )
@@ -63,12 +71,15 @@ def command(
     ray: bool,
     gpus: float | None,
     data: str | None,
+    seeds: int | None,
+    dry_run: bool,
     listed: bool,
     as_json: bool,
 ) -> None:
     """Measure what is left of each watermark after each attack, from one YAML file.
 
-    After an interruption the same command resumes. Vaults in FOLDER have a passphrase that
+    After an interruption the same command resumes; seed by seed, so that --seeds 1 makes whole
+    tables first. Vaults in FOLDER have a passphrase that
     everybody knows: they belong to an experiment. Exit code 3 means that some cells failed.
 
     \b
@@ -86,12 +97,31 @@ def command(
         raise click.UsageError("--workers is for this machine; with --ray the cluster decides")
     if gpus is not None and not ray:
         raise click.UsageError("--gpus is for a Ray cluster: give --ray too")
+    read = partial(_read, grid, data, seeds)
+    if dry_run:
+        _price(read, output, as_json=as_json)
+        return
     executor = partial(_executor, workers, ray=ray, gpus=gpus or 1.0)
-    _evaluate(grid, output, executor, data=data, as_json=as_json)
+    _evaluate(grid, output, executor, read, as_json=as_json)
+
+
+def _read(name: str, data: str | None, seeds: int | None) -> Grid:
+    """The grid of a file, with what the command line changes."""
+    from zkwm.evaluation.plan.grid_file import read_grid
+
+    grid = read_grid(name)
+    if data is not None:
+        grid = grid.with_data(data)
+    return grid if seeds is None else grid.with_seeds(seeds)
 
 
 def _evaluate(
-    name: str, output: str, executor: Callable[[], Executor], *, data: str | None, as_json: bool
+    name: str,
+    output: str,
+    executor: Callable[[], Executor],
+    read: Callable[[], Grid],
+    *,
+    as_json: bool,
 ) -> None:
     """Run the grid, write its report, print the counts; exit code 3 where cells failed."""
     from zkwm.extras import require
@@ -99,14 +129,11 @@ def _evaluate(
 
     note(f"measuring what {name} asks for; results go to {output}")
     require("matplotlib")
-    from zkwm.evaluation.plan.grid_file import read_grid
     from zkwm.evaluation.results.report import write_report
     from zkwm.evaluation.run.runner import run_grid
 
     execute = executor()
-    grid = read_grid(name)
-    if data is not None:
-        grid = grid.with_data(data)
+    grid = read()
     line = ProgressLine()
     try:
         outcome = run_grid(
@@ -135,6 +162,34 @@ def _evaluate(
     )
     if outcome.errors:
         raise click.exceptions.Exit(Exit.COULD_NOT_CHECK)
+
+
+def _price(read: Callable[[], Grid], output: str, *, as_json: bool) -> None:
+    """Print what the folder lacks of a grid, and what that costs by what it has."""
+    from zkwm.evaluation.plan.experiment import Experiment
+    from zkwm.evaluation.run.price import price, total
+    from zkwm_cli.terminal import duration, note
+
+    lines = price(Experiment(read(), output))
+    seconds, unknown = total(lines)
+    print_result(
+        as_json,
+        "evaluate-price",
+        path=output,
+        processor_seconds=seconds,
+        unknown=unknown,
+        lines=[line.to_map() for line in lines],
+    )
+    if as_json:
+        return
+    for line in lines:
+        each = "" if line.seconds is None else f", {line.seconds:.1f} s each"
+        left = "unknown" if line.left is None else duration(line.left)
+        text = f"{line.kind} {line.label}: {line.done} there, {line.missing} missing{each}: {left}"
+        click.echo(fit(text, sys.stdout))
+    click.echo(f"processor time of what is missing: {duration(seconds)}")
+    if unknown:
+        note(f"{unknown} lines were never measured here: --seeds 1 measures each once")
 
 
 def _executor(workers: int, *, ray: bool, gpus: float) -> Executor:

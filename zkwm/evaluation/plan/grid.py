@@ -38,16 +38,30 @@ class Entry:
 
 @dataclass(frozen=True)
 class WatermarkEntry(Entry):
-    """A watermark, on a network of ``architecture`` (empty: the grid's)."""
+    """A watermark.
+
+    Args:
+        architecture: The network that it is embedded in; empty for the grid's.
+        seeds: How many of the grid's seeds it is measured on, the first ones; 0 for all.
+    """
 
     architecture: str = ""
+    seeds: int = 0
 
 
 @dataclass(frozen=True)
 class AttackEntry(Entry):
-    """An attack by an adversary with ``attacker_images`` labeled images (0: the grid's number)."""
+    """An attack.
+
+    Args:
+        attacker_images: Labeled images of its adversary; 0 for the grid's number.
+        seeds: How many of the grid's seeds it is measured on, the first ones; 0 for all.
+        watermarks: Labels of the watermarks that it is run against; empty for all.
+    """
 
     attacker_images: int = 0
+    seeds: int = 0
+    watermarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,12 +146,22 @@ class Grid:
                 "others their victims",
                 hint=f"set null_models to {LEAST_NULL_MODELS} or more, or leave out claims",
             )
-        for attack in self.attacks:
-            if type(attack.attacker_images) is not int or attack.attacker_images < 0:
+        numbers = [("attacker_images", e, e.attacker_images) for e in self.attacks]
+        numbers += [("seeds", e, e.seeds) for e in (*self.watermarks, *self.attacks)]
+        for name, entry, number in numbers:
+            if type(number) is not int or number < 0:
                 raise UsageError(
-                    f"attacker_images of {attack.label} is a whole number of at least 0, "
-                    f"not {attack.attacker_images!r}"
+                    f"{name} of {entry.label} is a whole number of at least 0, not {number!r}"
                 )
+        labels = [entry.label for entry in self.watermarks]
+        for attack in self.attacks:
+            for label in attack.watermarks:
+                if label not in labels:
+                    near = get_close_matches(str(label), labels, n=1)
+                    raise UsageError(
+                        f"{attack.label} is run against {label!r}, which is no watermark's label",
+                        hint=f"did you mean {near[0]}?" if near else f"one of {', '.join(labels)}",
+                    )
 
     @property
     def lists(self) -> dict[str, tuple[Entry, ...]]:
@@ -159,6 +183,19 @@ class Grid:
         """The number of labeled images that the adversary of an attack has."""
         return entry.attacker_images or self.attacker_images
 
+    def seeds_of(self, *entries: WatermarkEntry | AttackEntry) -> tuple[int, ...]:
+        """The seeds on which a watermark, an attack or both are measured."""
+        return self.seeds[: min(entry.seeds or len(self.seeds) for entry in entries)]
+
+    def attacks_on(self, entry: WatermarkEntry, seed: int) -> tuple[AttackEntry, ...]:
+        """The attacks that are run against a watermark with a seed."""
+        return tuple(
+            attack
+            for attack in self.attacks
+            if entry.label in (attack.watermarks or (entry.label,))
+            and seed in self.seeds_of(entry, attack)
+        )
+
     @property
     def attacker_counts(self) -> tuple[int, ...]:
         """All numbers of images that an adversary has, ascending."""
@@ -171,6 +208,10 @@ class Grid:
     def with_data(self, data: str) -> Grid:
         """The same grid on other data."""
         return replace(self, data=data)
+
+    def with_seeds(self, count: int) -> Grid:
+        """The same grid on its first ``count`` seeds."""
+        return replace(self, seeds=self.seeds[:count])
 
     def to_map(self) -> dict[str, Any]:
         """All fields as JSON can hold them; ``from_map`` reads them again."""
@@ -269,4 +310,13 @@ def _entry(value: Any, place: str, entry_type: type[_EntryType]) -> _EntryType: 
         raise UsageError(f"{place}: a label is a text of at most 80 characters")
     if not isinstance(settings.get("architecture", ""), str):
         raise UsageError(f"{place}: the architecture is a name")
+    if "watermarks" in settings:
+        settings["watermarks"] = _labels(settings["watermarks"], place)
     return entry_type(parameters=parameters, **settings)
+
+
+def _labels(values: Any, place: str) -> tuple[str, ...]:  # noqa: ANN401
+    """The labels of watermarks that an attack is run against. Raises UsageError."""
+    if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
+        raise UsageError(f"{place}: watermarks is a list of labels")
+    return tuple(values)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zkwm.evaluation.results.cell import Cell, Status
+from zkwm.evaluation.results.cell import Cell, CountedBy, Status
 from zkwm_protocols.policy import DEFAULT_THRESHOLD_BITS
 
 NO_ATTACK, SOME_FAILED, DECLARED_LABELS = "†", "‡", "§"
@@ -28,17 +28,17 @@ class Square:
         watermark: The grid's label.
         attack: The grid's label.
         cells: One for each seed.
-        by_ranks: For a judge who gets scores and counts the ranks of labels (SPEC.md 8.4).
+        counted: What the judge counts.
     """
 
     watermark: str
     attack: str
     cells: tuple[Cell, ...]
-    by_ranks: bool = False
+    counted: CountedBy = CountedBy.MATCHES
 
     def evidence(self, cell: Cell) -> float | None:
         """The bits that the judge's allowances leave of the exact tail; None for no evidence."""
-        return cell.rank_evidence if self.by_ranks else cell.evidence
+        return cell.evidence_by(self.counted)
 
     @property
     def measured(self) -> tuple[Cell, ...]:
@@ -46,7 +46,8 @@ class Square:
         return tuple(
             cell
             for cell in self.cells
-            if cell.status == Status.MEASURED and not (self.by_ranks and cell.rank_bits is None)
+            if cell.status == Status.MEASURED
+            and (self.counted == CountedBy.MATCHES or cell.bits_by(self.counted) is not None)
         )
 
     @property
@@ -122,12 +123,25 @@ class Square:
         return (matches if evidence is None else evidence, matches)
 
 
-def squares(cells: tuple[Cell, ...], *, by_ranks: bool = False) -> dict[tuple[str, str], Square]:
-    """All squares by (watermark, attack), in the order of the cells."""
+@dataclass(frozen=True)
+class Squares:
+    """All squares by (watermark, attack); one without cells where the grid does not ask for it."""
+
+    known: dict[tuple[str, str], Square]
+
+    def __getitem__(self, key: tuple[str, str]) -> Square:
+        return self.known.get(key) or Square(*key, ())
+
+    def __contains__(self, key: tuple[str, str]) -> bool:
+        return key in self.known
+
+
+def squares(cells: tuple[Cell, ...], counted: CountedBy = CountedBy.MATCHES) -> Squares:
+    """All squares, in the order of the cells."""
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
         groups.setdefault((cell.watermark, cell.attack), []).append(cell)
-    return {key: Square(*key, tuple(group), by_ranks) for key, group in groups.items()}
+    return Squares({key: Square(*key, tuple(group), counted) for key, group in groups.items()})
 
 
 def points(value: float) -> str:

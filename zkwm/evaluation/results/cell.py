@@ -16,6 +16,31 @@ from zkwm_protocols.errors import Malformed
 POINT = 0.01
 
 
+class CountedBy(StrEnum):
+    """What a judge counts: each has two fields of a cell, bits and what the allowances leave."""
+
+    MATCHES = "matches"
+    RANKS = "ranks"
+    SCORES = "scores"
+
+    @property
+    def way(self) -> str:
+        """The words for it in a table's title."""
+        return _WAYS[self]
+
+
+_WAYS = {
+    CountedBy.MATCHES: "by matches",
+    CountedBy.RANKS: "by the ranks of labels among all scores",
+    CountedBy.SCORES: "by the points of labels among all scores",
+}
+_FIELDS = {
+    CountedBy.MATCHES: ("bits", "evidence"),
+    CountedBy.RANKS: ("rank_bits", "rank_evidence"),
+    CountedBy.SCORES: ("score_bits", "score_evidence"),
+}
+
+
 class Status(StrEnum):
     """The state of a cell; the values are those in JSON and CSV."""
 
@@ -57,13 +82,19 @@ class Cell:
         evidence: What the judge's allowances leave of ``bits``.
         rank_bits: As ``bits``, where the judge counts the ranks of labels (SPEC.md 8.4).
         rank_evidence: What the judge's allowances leave of ``rank_bits``.
+        score_bits: As ``bits``, where the judge counts points (SPEC.md 8.6).
+        score_evidence: What the judge's allowances leave of ``score_bits``.
         opened_used: Whether the attack used the opened block.
         images: That the adversary used.
         queries: To the owner's service.
         gradient_images: Over which gradients were computed.
         seconds: Of the attack.
+        processor_seconds: Of the attack, of measuring and, where a service is attacked, of the
+            service.
         embed_seconds: Of the training with the mark.
+        embed_processor_seconds: The same of the processor.
         unmarked_seconds: Of the training of the unmarked network.
+        unmarked_processor_seconds: The same of the processor.
         exposures: How often training showed each trigger, on average; None where there is none.
         void: Why the scheme cannot be read from this suspect, or its answers mean nothing.
         refused: Why the attack cannot be used on this target.
@@ -98,13 +129,18 @@ class Cell:
     evidence: float | None = None
     rank_bits: float | None = None
     rank_evidence: float | None = None
+    score_bits: float | None = None
+    score_evidence: float | None = None
     opened_used: bool = False
     images: int = 0
     queries: int = 0
     gradient_images: int = 0
     seconds: float = 0.0
+    processor_seconds: float | None = None
     embed_seconds: float = 0.0
+    embed_processor_seconds: float | None = None
     unmarked_seconds: float | None = None
+    unmarked_processor_seconds: float | None = None
     exposures: float | None = None
     void: str = ""
     refused: str = ""
@@ -119,6 +155,23 @@ class Cell:
         if self.refused:
             return Status.NOT_APPLICABLE
         return Status.VOID if self.void else Status.MEASURED
+
+    def bits_by(self, counted: CountedBy) -> float | None:
+        """-log2 of the exact tail; None where it was not counted, or labels are declared."""
+        value: float | None = getattr(self, _FIELDS[counted][0])
+        return value
+
+    def evidence_by(self, counted: CountedBy) -> float | None:
+        """What the judge's allowances leave of ``bits_by``; None as there."""
+        value: float | None = getattr(self, _FIELDS[counted][1])
+        return value
+
+    @property
+    def training_times(self) -> float | None:
+        """Training with the mark over training without, by processor seconds where known."""
+        if self.embed_processor_seconds and self.unmarked_processor_seconds:
+            return self.embed_processor_seconds / self.unmarked_processor_seconds
+        return self.embed_seconds / self.unmarked_seconds if self.unmarked_seconds else None
 
     @property
     def counts(self) -> bool | None:

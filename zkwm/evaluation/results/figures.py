@@ -9,12 +9,11 @@ imported when it is needed.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from zkwm.evaluation.results.aggregate import Square
+from zkwm.evaluation.results.aggregate import Square, Squares
 from zkwm.evaluation.results.cell import Cell
 from zkwm.extras import require
 from zkwm_protocols.policy import DEFAULT_THRESHOLD_BITS
@@ -54,9 +53,9 @@ class Frame:
     evidence: tuple[float, float]
 
     @classmethod
-    def around(cls, by_key: Mapping[tuple[str, str], Square]) -> Frame:
+    def around(cls, by_key: Squares) -> Frame:
         """Axes that hold every number, and the lines of no evidence and of the threshold."""
-        cells = [cell for square in by_key.values() for cell in square.measured]
+        cells = [cell for square in by_key.known.values() for cell in square.measured]
         lost = [c.accuracy_lost for c in cells if c.accuracy_lost is not None]
         bits = [b for c in cells for b in (c.evidence, c.rank_evidence) if b is not None]
         return cls(
@@ -74,7 +73,7 @@ def _around(values: tuple[float, ...], least: float) -> tuple[float, float]:
 def attack_figure(
     attack: str,
     watermarks: tuple[str, ...],
-    by_key: Mapping[tuple[str, str], Square],
+    by_key: Squares,
     frame: Frame | None = None,
 ) -> str:
     """The SVG of an attack, the same for the same numbers.

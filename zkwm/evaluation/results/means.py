@@ -11,22 +11,24 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
 from zkwm.evaluation.results.aggregate import NO_ATTACK, Square, squares
+from zkwm.evaluation.results.cell import CountedBy
 from zkwm.evaluation.results.outcome import Table
 from zkwm.evaluation.results.tables import COLUMNS
 
 if TYPE_CHECKING:
-    from zkwm.evaluation.results.outcome import GridResult
+    from zkwm.evaluation.results.cell import CountedBy
+from zkwm.evaluation.results.outcome import GridResult
 
 _T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 """The 97.5 % point of Student's t for 1 to 10 degrees of freedom; the last serves for more."""
 
 
-def mean_tables(outcome: GridResult, *, by_ranks: bool = False) -> tuple[Table, ...]:
+def mean_tables(outcome: GridResult, counted: CountedBy = CountedBy.MATCHES) -> tuple[Table, ...]:
     """Schemes by attacks: mean bits over all seeds with 95 % intervals; none for one seed."""
     grid = outcome.grid
     if len(grid.seeds) < 2:
         return ()
-    by_key = squares(outcome.cells, by_ranks=by_ranks)
+    by_key = squares(outcome.cells, counted)
     attacks = [entry.label for entry in grid.attacks]
     rows = [
         entry.label
@@ -34,10 +36,10 @@ def mean_tables(outcome: GridResult, *, by_ranks: bool = False) -> tuple[Table, 
         if any(by_key[entry.label, attack].has_evidence for attack in attacks)
     ]
     parts = [attacks[i : i + COLUMNS] for i in range(0, len(attacks) if rows else 0, COLUMNS)]
-    way = "by the ranks of labels among all scores" if by_ranks else "by matches"
     return tuple(
         Table(
-            title=f"Means {way}" + (f", part {number} of {len(parts)}" if len(parts) > 1 else ""),
+            title=f"Means {counted.way}"
+            + (f", part {number} of {len(parts)}" if len(parts) > 1 else ""),
             meaning="bits of evidence left after the judge's allowances, mean over all seeds in "
             "which something was measured, and the half-width of its 95 % interval by Student's t; "
             f"{NO_ATTACK} in some seeds the attack does not count",

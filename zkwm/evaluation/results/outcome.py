@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zkwm.evaluation.plan.grid import Grid
-from zkwm.evaluation.results.cell import Cell
+from zkwm.evaluation.results.cell import Cell, CountedBy
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,13 @@ class Table:
         meaning: What its numbers are.
         head: Names of columns.
         rows: Each of as many texts.
-        by_ranks: For a table of schemes by attacks, whether evidence is by ranks; else None.
+        counted: For a table of schemes by attacks, what its evidence counts; else None.
+        attacks: For such a table, the labels of the attacks in its columns.
     """
 
     title: str
     meaning: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    by_ranks: bool | None = None
+    counted: CountedBy | None = None
+    attacks: tuple[str, ...] = ()

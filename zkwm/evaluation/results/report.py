@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from zkwm.evaluation.plan.catalogue import entry_class
 from zkwm.evaluation.results.aggregate import NOTES, percent, squares
-from zkwm.evaluation.results.cell import Status
+from zkwm.evaluation.results.cell import CountedBy, Status
 from zkwm.evaluation.results.figures import (
     Frame,
     attack_figure,
@@ -85,7 +85,8 @@ def write_report(outcome: GridResult, folder: str | Path) -> Path:
     files = {
         TABLES: markdown((*tables, *more.values())),
         "bits.csv": bits_csv(outcome),
-        "rank_bits.csv": bits_csv(outcome, by_ranks=True),
+        "rank_bits.csv": bits_csv(outcome, CountedBy.RANKS),
+        "score_bits.csv": bits_csv(outcome, CountedBy.SCORES),
         "accuracy_lost.csv": lost_csv(outcome),
         "cells.csv": cells_csv(outcome.cells),
         **{f"{name}.csv": csv_text(table) for name, table in more.items()},
@@ -101,10 +102,8 @@ def write_report(outcome: GridResult, folder: str | Path) -> Path:
 def all_tables(outcome: GridResult) -> tuple[Table, ...]:
     """The tables of the grid itself."""
     return (
-        *grid_tables(outcome),
-        *grid_tables(outcome, by_ranks=True),
-        *mean_tables(outcome),
-        *mean_tables(outcome, by_ranks=True),
+        *(table for counted in CountedBy for table in grid_tables(outcome, counted)),
+        *(table for counted in CountedBy for table in mean_tables(outcome, counted)),
         scheme_table(outcome),
         attack_table(outcome),
     )
@@ -212,7 +211,7 @@ def render(
         survivals=[mark.sentence for mark in marks],
         signs=NOTES,
         threshold=DEFAULT_THRESHOLD_BITS,
-        squares={ranks: squares(outcome.cells, by_ranks=ranks) for ranks in (False, True)},
+        squares={counted: squares(outcome.cells, counted) for counted in CountedBy},
         tables=[table for table in tables if table.rows],
         more=tuple(more.values()),
         figures=drawn,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zkwm.evaluation.results.aggregate import squares
+from zkwm.evaluation.results.cell import CountedBy
 from zkwm.evaluation.results.outcome import GridResult
 from zkwm_protocols.policy import DEFAULT_THRESHOLD_BITS
 
@@ -45,7 +46,7 @@ class Survival:
 
 def survivals(outcome: GridResult) -> tuple[Survival, ...]:
     """What survived, mark by mark; an attack that ends below training from scratch is none."""
-    by_matches, by_ranks = squares(outcome.cells), squares(outcome.cells, by_ranks=True)
+    by_matches, by_ranks = squares(outcome.cells), squares(outcome.cells, CountedBy.RANKS)
     attacks = [entry.label for entry in outcome.grid.attacks if entry.name != BASELINE]
     marks = []
     for entry in outcome.grid.watermarks:

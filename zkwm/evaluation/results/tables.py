@@ -11,47 +11,48 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from zkwm.evaluation.results.aggregate import NOTES, Square, percent, points, squares
-from zkwm.evaluation.results.cell import Cell
+from zkwm.evaluation.results.aggregate import NOTES, Square, Squares, percent, points, squares
+from zkwm.evaluation.results.cell import Cell, CountedBy
 from zkwm.evaluation.results.outcome import Table
 
 if TYPE_CHECKING:
-    from zkwm.evaluation.plan.grid import AttackEntry, WatermarkEntry
+    from zkwm.evaluation.plan.grid import AttackEntry, Grid, WatermarkEntry
     from zkwm.evaluation.results.outcome import GridResult
 
 COLUMNS = 6
 
 
-def grid_tables(outcome: GridResult, *, by_ranks: bool = False) -> tuple[Table, ...]:
+def grid_tables(outcome: GridResult, counted: CountedBy = CountedBy.MATCHES) -> tuple[Table, ...]:
     """Schemes by attacks, at most ``COLUMNS`` attacks in each table.
 
-    With ``by_ranks``, of the schemes that have classes to rank, for a judge who gets scores.
+    By ranks or points, of the schemes that have classes, for a judge who gets scores.
     """
-    by_key, grid = squares(outcome.cells, by_ranks=by_ranks), outcome.grid
+    by_key, grid = squares(outcome.cells, counted), outcome.grid
     attacks = [entry.label for entry in grid.attacks]
     rows = [
         entry.label
         for entry in grid.watermarks
-        if not by_ranks or any(by_key[entry.label, attack].shown for attack in attacks)
+        if counted == CountedBy.MATCHES
+        or any(by_key[entry.label, attack].shown for attack in attacks)
     ]
     parts = [attacks[i : i + COLUMNS] for i in range(0, len(attacks) if rows else 0, COLUMNS)]
     signs = "; ".join(f"{sign} {meaning}" for sign, meaning in NOTES)
-    way = "by the ranks of labels among all scores" if by_ranks else "by matches"
     return tuple(
         Table(
-            title=f"What is left {way}"
+            title=f"What is left {counted.way}"
             + (f", part {number} of {len(parts)}" if len(parts) > 1 else ""),
             meaning="bits of evidence left after the judge's allowances / points of accuracy lost, "
             f"of {_worst(len(grid.seeds))}; {signs}{_no_attacks(by_key, rows, part)}",
-            head=("watermark", *part),
+            head=("watermark", *(_headed(grid, attack) for attack in part)),
             rows=tuple((label, *(by_key[label, attack].text for attack in part)) for label in rows),
-            by_ranks=by_ranks,
+            counted=counted,
+            attacks=tuple(part),
         )
         for number, part in enumerate(parts, 1)
     )
 
 
-def _no_attacks(by_key: dict[tuple[str, str], Square], rows: list[str], part: list[str]) -> str:
+def _no_attacks(by_key: Squares, rows: list[str], part: list[str]) -> str:
     """Which of these attacks count for no mark; empty where each counts for some."""
     never = [
         attack
@@ -60,6 +61,15 @@ def _no_attacks(by_key: dict[tuple[str, str], Square], rows: list[str], part: li
         and not any(square.attacked for square in measured)
     ]
     return f"; for no mark do these count: {', '.join(never)}" if never else ""
+
+
+def _headed(grid: Grid, label: str) -> str:
+    """The head of an attack's column, with the number of seeds where it has fewer."""
+    entry = next(entry for entry in grid.attacks if entry.label == label)
+    count = len(grid.seeds_of(entry))
+    if count == len(grid.seeds):
+        return label
+    return f"{label} ({count} seed{'' if count == 1 else 's'})"
 
 
 def _worst(seeds: int) -> str:
@@ -73,7 +83,8 @@ def scheme_table(outcome: GridResult) -> Table:
         title="The marks before any attack",
         meaning="accuracies in percent, mean over the seeds; points lost by the mark, mean and "
         "worst; matches of the worst seed; exposures: how often training showed each trigger; "
-        f"seconds of training with the mark, and times those without ({_budget(outcome)})",
+        "seconds of training with the mark, and times training without it, by processor seconds "
+        f"({_budget(outcome)})",
         head=("watermark", "network", "access", "labels", "unmarked", "marked", "lost",
               "lost, worst", "matches", "exposures", "seconds", "times"),
         rows=tuple(_scheme_row(outcome, entry) for entry in outcome.grid.watermarks),
@@ -116,8 +127,8 @@ def _scheme_row(outcome: GridResult, entry: WatermarkEntry) -> tuple[str, ...]:
 
 
 def _times(marked: Sequence[Cell]) -> str:
-    """Seconds of training with a mark over those without, mean over the seeds; empty if unknown."""
-    known = [c.embed_seconds / c.unmarked_seconds for c in marked if c.unmarked_seconds]
+    """Training with a mark over training without, mean over the seeds; empty if unknown."""
+    known = [times for c in marked if (times := c.training_times) is not None]
     return f"{mean(known):.1f}" if known else ""
 
 
@@ -176,7 +187,7 @@ def csv_text(table: Table) -> str:
     return _csv([table.head, *table.rows])
 
 
-def bits_csv(outcome: GridResult, *, by_ranks: bool = False) -> str:
+def bits_csv(outcome: GridResult, counted: CountedBy = CountedBy.MATCHES) -> str:
     """Schemes by attacks: bits left after allowances, negative where they take more than all.
 
     Empty for declared labels and where there is no number.
@@ -187,7 +198,7 @@ def bits_csv(outcome: GridResult, *, by_ranks: bool = False) -> str:
         evidence = None if shown is None else square.evidence(shown)
         return "" if evidence is None else f"{evidence:.2f}"
 
-    return _scheme_by_attack_csv(outcome, text, by_ranks=by_ranks)
+    return _scheme_by_attack_csv(outcome, text, counted)
 
 
 def lost_csv(outcome: GridResult) -> str:
@@ -203,10 +214,12 @@ def cells_csv(cells: Sequence[Cell]) -> str:
 
 
 def _scheme_by_attack_csv(
-    outcome: GridResult, text: Callable[[Square], str], *, by_ranks: bool = False
+    outcome: GridResult,
+    text: Callable[[Square], str],
+    counted: CountedBy = CountedBy.MATCHES,
 ) -> str:
     """A CSV of one text a square."""
-    by_key, grid = squares(outcome.cells, by_ranks=by_ranks), outcome.grid
+    by_key, grid = squares(outcome.cells, counted), outcome.grid
     attacks = [entry.label for entry in grid.attacks]
     rows = (
         [entry.label, *(text(by_key[entry.label, attack]) for attack in attacks)]

@@ -33,8 +33,10 @@ BEFORE = (
     "served_accuracy",
     "matches_before",
     "embed_seconds",
+    "embed_processor_seconds",
     "unmarked_accuracy",
     "unmarked_seconds",
+    "unmarked_processor_seconds",
     "exposures",
 )
 """Fields of a cell that are measured once for a mark."""
@@ -60,7 +62,8 @@ def measure_mark(
         Cancelled: The run was interrupted.
     """
     cache, grid = experiment.cache, experiment.grid
-    missing = [a for a in grid.attacks if not cache.has(experiment.cell(entry, a, seed))]
+    asked = grid.attacks_on(entry, seed)
+    missing = [a for a in asked if not cache.has(experiment.cell(entry, a, seed))]
     if not missing and cache.has(experiment.mark(entry, seed)):
         return
     try:
@@ -125,7 +128,7 @@ def _attack(experiment: Experiment, mark: Mark, cell: Cell, entry: AttackEntry) 
     # only an attack that declares it gets the block, so none can use it unnoticed
     gets_block = experiment.grid.opened_block and attack.uses_opened
     opened = first_block(mark.triggers) if gets_block else None
-    started = time.monotonic()
+    started, worked = time.monotonic(), time.process_time()
     try:
         marked = mark.to_attack()
         target = Target(
@@ -141,7 +144,8 @@ def _attack(experiment: Experiment, mark: Mark, cell: Cell, entry: AttackEntry) 
     seconds = time.monotonic() - started
     try:
         cell = replace(cell, opened_used=opened is not None, seconds=seconds)
-        return _judged(experiment, mark, mark.judged(marked), cell, result)
+        cell = _judged(experiment, mark, mark.judged(marked), cell, result)
+        return replace(cell, processor_seconds=time.process_time() - worked)
     except Cancelled:
         raise
     except Exception as error:

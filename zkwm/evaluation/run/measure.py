@@ -19,6 +19,8 @@ from zkwm_protocols.errors import UsageError
 from zkwm_protocols.evidence import Evidence, assess
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import ranks, weighted_sum
+from zkwm_protocols.score_points import most_triggers, points
+from zkwm_protocols.score_tails import ScoreLaw, score_sum
 
 if TYPE_CHECKING:
     from zkwm.extraction.reader import JudgeView
@@ -40,6 +42,8 @@ class MarkReading:
     evidence: float | None = None
     rank_bits: float | None = None
     rank_evidence: float | None = None
+    score_bits: float | None = None
+    score_evidence: float | None = None
     void: str = ""
 
     def to_map(self) -> dict[str, Any]:
@@ -124,7 +128,12 @@ def read_mark(
     bits = evidence.terms[0].bits
     exact = scheme.labels == DERIVED and not void
     scores = scheme.scores(suspect, triggers.images) if exact else None
-    ranked = None if scores is None else _assess_ranks(triggers, matches, left_out, scores)
+    ranked = pointed = None
+    if scores is not None and np.isfinite(scores).all():
+        scores, labels = scores[kept, : triggers.class_count], triggers.labels[kept].tolist()
+        ranked = _assess(triggers, matches, left_out, rank_sum=_rank_sum(scores, labels))
+        if len(labels) <= most_triggers(triggers.class_count):
+            pointed = _assess(triggers, matches, left_out, points_sum=_score_sum(scores, labels))
     return MarkReading(
         matches=matches,
         trials=len(right),
@@ -134,29 +143,37 @@ def read_mark(
         evidence=evidence.total_bits if exact else None,
         rank_bits=ranked.terms[0].bits if ranked else None,
         rank_evidence=ranked.total_bits if ranked else None,
+        score_bits=pointed.terms[0].bits if pointed else None,
+        score_evidence=pointed.total_bits if pointed else None,
         void=f"void: {void}" if void else "",
     )
 
 
-def _assess_ranks(
-    triggers: TriggerSet, matches: int, left_out: int, scores: NDArray[np.float64]
-) -> Evidence | None:
-    """The evidence by ranks of ``scores`` (n, C); None where they are not all finite."""
-    if not np.isfinite(scores).all():
-        return None
-    kept = slice(left_out * triggers.block_size, None)
-    places = ranks(scores[kept, : triggers.class_count], triggers.labels[kept].tolist())
-    return _assess(triggers, matches, left_out, weighted_sum(places, triggers.class_count))
+def _rank_sum(scores: NDArray[np.float64], labels: list[int]) -> int:
+    """The statistic of ranks (SPEC.md 8.4) of scores (n, C)."""
+    return weighted_sum(ranks(scores, labels), scores.shape[1])
+
+
+def _score_sum(scores: NDArray[np.float64], labels: list[int]) -> tuple[int, ScoreLaw]:
+    """The statistic of points (SPEC.md 8.6) of scores (n, C), and its law."""
+    rows = [row.tobytes() for row in points(scores)]
+    return score_sum(rows, labels), ScoreLaw.of(rows, scores.shape[1])
 
 
 def _assess(
-    triggers: TriggerSet, matches: int, left_out: int, rank_sum: int | None = None
+    triggers: TriggerSet,
+    matches: int,
+    left_out: int,
+    *,
+    rank_sum: int | None = None,
+    points_sum: tuple[int, ScoreLaw] | None = None,
 ) -> Evidence:
-    """The evidence of all blocks but ``left_out``, by matches or by ranks."""
+    """The evidence of all blocks but ``left_out``, by matches, by ranks or by points."""
     blocks = len(triggers.labels) // triggers.block_size
     return assess(
         matches,
         rank_sum=rank_sum,
+        score_sum=points_sum,
         blocks_used=blocks - left_out,
         block_count=blocks,
         block_size=triggers.block_size,

@@ -76,8 +76,8 @@ def run_grid(
     _ = experiment.shares  # refuse data that are too few before anything is trained
     experiment.cache.folder.mkdir(parents=True, exist_ok=True)
     _write(experiment.cache.folder / GRID, json.dumps(grid.to_map(), indent=2) + "\n")
-    trainings = _trainings(grid)
-    run.stage("training unmarked models", trainings)
+    without = trainings(grid)
+    run.stage("training unmarked models", without)
     run.stage("marks and attacks", _marks(grid))
     tables, null_errors = null_tables(
         experiment, lambda last: run.report("null models and claims", 0, 0, last)
@@ -85,7 +85,7 @@ def run_grid(
     cells = _cells(experiment)
     lines = (json.dumps(cell.to_map(), allow_nan=False) for cell in cells)
     _write(experiment.cache.folder / CELLS, "".join(f"{line}\n" for line in lines))
-    models, errors = _models(experiment, trainings)
+    models, errors = _models(experiment, without)
     errors += [
         f"{cell.watermark}, {cell.attack}, seed {cell.seed}: {cell.error}"
         for cell in cells
@@ -136,7 +136,7 @@ class _Run:
                 _record(experiment, waiting[line], reason)
 
 
-def _trainings(grid: Grid) -> list[Task]:
+def trainings(grid: Grid) -> list[Task]:
     """The models without a mark: owners' unmarked, adversaries' from scratch, innocents'."""
     unmarked = [
         Task(TaskKind.UNMARKED, name, seed) for name in grid.architectures for seed in grid.seeds
@@ -157,6 +157,7 @@ def _marks(grid: Grid) -> list[Task]:
         Task(TaskKind.MARK, grid.architecture_of(entry), seed, i)
         for seed in grid.seeds
         for i, entry in enumerate(grid.watermarks)
+        if seed in grid.seeds_of(entry)
     ]
 
 
@@ -166,7 +167,7 @@ def _results(experiment: Experiment, task: Task) -> list[str]:
     if task.kind != TaskKind.MARK:
         return [digest]
     entry = experiment.grid.watermarks[task.number]
-    attacks = experiment.grid.attacks
+    attacks = experiment.grid.attacks_on(entry, task.seed)
     return [digest, *(experiment.cell(entry, attack, task.seed) for attack in attacks)]
 
 
@@ -178,7 +179,7 @@ def _record(experiment: Experiment, task: Task, reason: str) -> None:
         cache.put(digest, {"error": reason})
     if task.kind == TaskKind.MARK:
         entry = experiment.grid.watermarks[task.number]
-        for attack in experiment.grid.attacks:
+        for attack in experiment.grid.attacks_on(entry, task.seed):
             cell = replace(blank(experiment, entry, attack, task.seed), error=reason)
             if not cache.exists(cell.digest):
                 cache.put(cell.digest, cell.to_map())
@@ -190,6 +191,8 @@ def _cells(experiment: Experiment) -> tuple[Cell, ...]:
     for entry in grid.watermarks:
         for attack in grid.attacks:
             for seed in grid.seeds:
+                if attack not in grid.attacks_on(entry, seed):
+                    continue
                 value = experiment.cache.result(experiment.cell(entry, attack, seed))
                 if value is None:
                     cell = replace(blank(experiment, entry, attack, seed), error=UNFINISHED)

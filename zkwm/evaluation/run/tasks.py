@@ -8,6 +8,7 @@ other machines, can work on one folder. ``runner`` orders the tasks.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -149,11 +150,13 @@ def _train_unmarked(experiment: Experiment, task: Task, digest: str) -> dict[str
         seed=settings.seed,
         images=data.train_images,
     )
+    worked = time.process_time()
     trained = embed(model, data, None, settings=settings)
     if task.kind != TaskKind.SCRATCH:
         experiment.cache.put_model(digest, cast("Classifier", trained.model))
     return {
         "accuracy": trained.test_accuracy,
         "seconds": trained.seconds,
+        "processor_seconds": time.process_time() - worked,
         "model": model_digest(trained.model).hex(),
     }

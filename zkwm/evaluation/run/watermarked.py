@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -105,11 +106,14 @@ def open_commitment(experiment: Experiment, entry: WatermarkEntry, seed: int) ->
 def open_mark(experiment: Experiment, entry: WatermarkEntry, seed: int) -> Mark:
     """A marked model, from the cache or embedded now. Raises as ``open_commitment``."""
     cache, digest = experiment.cache, experiment.mark(entry, seed)
+    trained = 0.0
     committed = open_commitment(experiment, entry, seed)
     measured, model = cache.result(digest), cache.model(digest)
     # a service lives in this process, so a mark with one cannot be loaded
     if measured is None or measured.get("error") or measured["has_api"] or model is None:
+        before = time.process_time()
         marked = committed.embedded()
+        trained = time.process_time() - before
         measured = None
     else:
         marked = Marked(model=model, seconds=measured["embed_seconds"])
@@ -120,6 +124,8 @@ def open_mark(experiment: Experiment, entry: WatermarkEntry, seed: int) -> Mark:
         unmarked = cache.result(experiment.unmarked(architecture, seed)) or {}
         measured["unmarked_accuracy"] = unmarked.get("accuracy")
         measured["unmarked_seconds"] = unmarked.get("seconds")
+        measured["unmarked_processor_seconds"] = unmarked.get("processor_seconds")
+        measured["embed_processor_seconds"] = trained
         cache.put_model(digest, marked.model)
         cache.put(digest, measured)
     return Mark(committed, marked, triggers, measured)

@@ -57,6 +57,10 @@ def test_a_grid_is_read_with_its_defaults(fakes: ModuleType, tmp_path: Path) -> 
         ({"probes": 0}, "probes", ""),
         ({"probes": True}, "probes", ""),
         ({"opened_block": 1}, "opened_block", ""),
+        ({"attacks": [{"name": "fade", "watermarks": ["fak"]}]}, "no watermark's label", "fake"),
+        ({"attacks": [{"name": "fade", "watermarks": "fake"}]}, "a list of labels", ""),
+        ({"attacks": [{"name": "fade", "seeds": -1}]}, "seeds of fade", ""),
+        ({"watermarks": [{"name": "fake", "seeds": True}]}, "seeds of fake", ""),
     ],
 )
 def test_a_message_names_the_fault(

@@ -15,7 +15,7 @@ import pytest
 
 from zkwm.evaluation.plan.grid import Grid
 from zkwm.evaluation.results.aggregate import Square, points, squares
-from zkwm.evaluation.results.cell import Cell
+from zkwm.evaluation.results.cell import Cell, CountedBy
 from zkwm.evaluation.results.figures import Frame, attack_figure
 from zkwm.evaluation.results.means import interval, mean_tables
 from zkwm.evaluation.results.outcome import GridResult
@@ -80,9 +80,11 @@ def test_squares_without_a_number_say_why(cell: Made) -> None:
 
 def test_ranks_are_a_table_of_their_own(cell: Made) -> None:
     ranked = cell(rank_bits=400.9, rank_evidence=330.0)
-    square_ = squares((ranked, cell(seed=1)), by_ranks=True)["A", "X"]
+    square_ = squares((ranked, cell(seed=1)), CountedBy.RANKS)["A", "X"]
     assert square_.text == "330 / 1.0 ‡"
-    assert squares((cell(),), by_ranks=True)["A", "X"].left == "–"
+    assert squares((cell(),), CountedBy.RANKS)["A", "X"].left == "–"
+    pointed = cell(score_bits=410.0, score_evidence=338.7)
+    assert squares((pointed,), CountedBy.SCORES)["A", "X"].text == "338 / 1.0"
 
 
 def test_points_have_a_minus_sign_and_no_negative_zero() -> None:
@@ -114,7 +116,7 @@ def test_the_tables_hold_the_numbers(outcome: GridResult) -> None:
         ("A<b>", "41 / 1.0", "41 / 1.0"),
         ("Z", "60/100 / 1.0 §", "60/100 / 1.0 §"),
     )
-    assert grid_tables(outcome, by_ranks=True) == ()
+    assert grid_tables(outcome, CountedBy.RANKS) == ()
     assert scheme_table(outcome).rows[0] == (
         "A<b>", "lenet5", "black-box", "derived", "90.0", "89.0", "1.0", "1.0", "100 of 100",
         "", "0", "",
@@ -161,7 +163,7 @@ def test_means_have_intervals(cell: Made) -> None:
     (table,) = mean_tables(GridResult(grid, cells, {}, (), (), 0.0))
     assert table.rows == (("A", "45 ± 64", "−2 ± 13"),)
     assert mean_tables(GridResult(replace(grid, seeds=(0,)), cells, {}, (), (), 0.0)) == ()
-    assert mean_tables(GridResult(grid, cells, {}, (), (), 0.0), by_ranks=True) == ()
+    assert mean_tables(GridResult(grid, cells, {}, (), (), 0.0), CountedBy.RANKS) == ()
 
 
 def test_many_attacks_are_several_tables(cell: Made) -> None:

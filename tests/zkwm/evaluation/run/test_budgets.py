@@ -15,6 +15,8 @@ from zkwm.evaluation.plan.data_split import divide
 from zkwm.evaluation.plan.experiment import Experiment, scratch_epochs
 from zkwm.evaluation.plan.grid import Grid
 from zkwm.evaluation.plan.grid_file import read_grid
+from zkwm.evaluation.results.tables import bits_csv, grid_tables
+from zkwm.evaluation.run.price import price, total
 from zkwm.evaluation.run.runner import run_grid
 from zkwm.training import default_settings
 from zkwm_protocols.errors import UsageError
@@ -51,6 +53,50 @@ def test_other_adversaries_have_other_cells(fakes: ModuleType, tiny: Made, tmp_p
         for experiment in (Experiment(grid, tmp_path) for grid in grids)
     ]
     assert cells[0] != cells[1]
+
+
+SPLIT = {
+    "seeds": [0, 1, 2],
+    "watermarks": [{"name": "fake", "label": "A"}, {"name": "fake", "label": "B", "seeds": 1}],
+    "attacks": ["none", {"name": "fade", "label": "dear", "seeds": 2, "watermarks": ["A"]}],
+}
+
+
+def test_dear_attacks_have_fewer_seeds_and_marks(tiny: Made, tmp_path: Path) -> None:
+    """The same cells as in a grid of all, so that more can follow."""
+    grid = tiny(**SPLIT)
+    assert Grid.from_map(grid.to_map()) == grid
+    outcome = run_grid(grid, tmp_path)
+    assert outcome.errors == ()
+    measured = [(cell.watermark, cell.attack, cell.seed) for cell in outcome.cells]
+    assert measured == [
+        *(("A", "none", seed) for seed in (0, 1, 2)),
+        ("A", "dear", 0), ("A", "dear", 1), ("B", "none", 0),
+    ]  # fmt: skip
+    (table, *_) = grid_tables(outcome)
+    assert table.head == ("watermark", "none", "dear (2 seeds)")
+    assert table.rows[1][2] == ""
+    assert bits_csv(outcome).splitlines()[2].startswith("B,")
+    first = run_grid(grid.with_seeds(1), tmp_path)
+    assert [cell.seed for cell in first.cells] == [0, 0, 0]
+    assert first.cells[0] == outcome.cells[0]
+
+
+def test_the_first_seed_prices_the_others(tiny: Made, tmp_path: Path) -> None:
+    grid = tiny(**SPLIT)
+    unknown = price(Experiment(grid, tmp_path))
+    assert {(line.done, line.seconds, line.left) for line in unknown} == {(0, None, None)}
+    assert total(unknown) == (0.0, len(unknown))
+    run_grid(grid.with_seeds(1), tmp_path)
+    lines = {line.label: line for line in price(Experiment(grid, tmp_path))}
+    assert [(name, line.done, line.missing) for name, line in lines.items()] == [
+        ("unmarked lenet5", 1, 2), ("scratch lenet5, 100 images", 1, 2),
+        ("A", 1, 2), ("B", 1, 0), ("none", 2, 2), ("dear", 1, 1),
+    ]  # fmt: skip
+    seconds, missing = total(lines.values())
+    assert missing == 0
+    assert seconds >= 2 * (lines["unmarked lenet5"].seconds or 0) > 0
+    assert lines["B"].left == 0.0
 
 
 @pytest.mark.slow
