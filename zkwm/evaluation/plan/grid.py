@@ -146,12 +146,13 @@ class Grid:
                 "others their victims",
                 hint=f"set null_models to {LEAST_NULL_MODELS} or more, or leave out claims",
             )
-        numbers = [("attacker_images", e, e.attacker_images) for e in self.attacks]
-        numbers += [("seeds", e, e.seeds) for e in (*self.watermarks, *self.attacks)]
-        for name, entry, number in numbers:
+        numbers = [("attacker_images", e.label, e.attacker_images) for e in self.attacks]
+        numbers += [("seeds", mark.label, mark.seeds) for mark in self.watermarks]
+        numbers += [("seeds", attack.label, attack.seeds) for attack in self.attacks]
+        for name, owner, number in numbers:
             if type(number) is not int or number < 0:
                 raise UsageError(
-                    f"{name} of {entry.label} is a whole number of at least 0, not {number!r}"
+                    f"{name} of {owner} is a whole number of at least 0, not {number!r}"
                 )
         labels = [entry.label for entry in self.watermarks]
         for attack in self.attacks:
