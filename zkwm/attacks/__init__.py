@@ -50,6 +50,8 @@ ATTACKS = {
     "laundering": "zkwm.attacks.model_modification.laundering:Laundering",
     "unlearning": "zkwm.attacks.model_modification.unlearning:Unlearning",
     "seeking": "zkwm.attacks.model_modification.confident_noise:ConfidentNoise",
+    "dehydra": "zkwm.attacks.model_modification.dehydra:Dehydra",
+    "wrk": "zkwm.attacks.model_modification.wrk:Wrk",
 }
 """Removal attacks: the name in a grid file, and the module and class. Names never change."""
 

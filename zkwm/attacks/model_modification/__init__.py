@@ -3,6 +3,8 @@
 - Training: ``fine_tuning``, ``refit``, ``transfer``, ``overwriting``.
 - Compression: ``pruning``, ``fine_pruning``, ``quantization``.
 - Noise and symmetry: ``weight_noise``, ``weight_shifting``, ``permutation``.
-- Against trigger sets: ``unlearning`` (guessed triggers), ``confident_noise`` (triggers searched in
-  the model), ``laundering`` (``trigger_inversion``, then ``neuron_reset``).
+- Against trigger sets: ``unlearning`` (guessed triggers); ``confident_noise`` and ``dehydra``
+  (triggers searched in the model, the latter by ``class_inversion``; ``held_out`` is the stop rule
+  of both); ``laundering`` (``trigger_inversion``, then ``neuron_reset``); ``wrk``
+  (``trigger_inversion`` or adversarial images).
 """

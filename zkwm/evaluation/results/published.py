@@ -15,6 +15,7 @@ from zkwm.evaluation.results.cell import Cell
 ADI = "Adi et al. 2018, authors' slides"
 SBA = "sbaresearch/model-watermarking, result files"
 GAN = "Gan et al. 2023 (ICCV), arXiv 2309.04777"
+WRK = "Xiao et al. 2026 (AAAI), arXiv 2511.07947"
 OWASP = "Yashbandiwadekar/owasp-ai-model-watermarking"
 
 _ADI_SETTING = "theirs: CIFAR-10, ResNet-18, 100 pictures of their own choice, declared labels"
@@ -26,6 +27,10 @@ _GAN_SETTING = (
     "theirs: CIFAR-10, ResNet-18, triggers 1 % of the training data and all of one label, 20 % of "
     "the data to attack with, rate 0.05 halved every 5 of 30 epochs; ours: a label of its own for "
     "each trigger"
+)
+_WRK_SETTING = (
+    "theirs: the abstract's bound over earlier marks that are clean images with something added, "
+    "CIFAR-10 among the data, 2,500 images to attack with; ours: images far from any clean one"
 )
 
 
@@ -133,6 +138,7 @@ PUBLISHED: tuple[Published, ...] = (
               _GAN_SETTING),
     Published(GAN, "vanilla, unrelated, laundering", "adi", "laundering", None, 67.4,
               _GAN_SETTING),
+    Published(WRK, "earlier marks, WRK (at most)", "adi", "wrk", None, 11.2, _WRK_SETTING),
     Published(OWASP, "Uchida, pruning to 90 % (bits kept)", "uchida", "pruning", None, 98.4,
               "theirs: MNIST, bits chosen freely; ours: projection and bits derived",
               _parameter("share", 0.89, 0.91)),
