@@ -18,6 +18,7 @@ import docs_results_fair
 import docs_results_gate
 import docs_results_grid
 import docs_results_marks
+import docs_results_owner_first
 import docs_results_peers
 import docs_results_statistics
 import measure
@@ -131,6 +132,10 @@ def _marks() -> Iterable[str]:
     fair = _lines("grid_fair.jsonl")
     if fair:
         yield from ("## Trigger sets on equal terms", "", *docs_results_fair.fair(fair))
+    tried = _lines("owner_first.jsonl")
+    if tried:
+        yield from ("## What could survive the strongest attacks", "")
+        yield from docs_results_owner_first.owner_first(tried)
     statistics = _lines("three_statistics.jsonl")
     if statistics:
         yield from ("## Three statistics", "")

@@ -86,10 +86,10 @@ class Survival:
         self._arguments, self._seed, self._kind = arguments, seed, kind
         whole = load_data(arguments.data)
         order = np.random.default_rng(seed).permutation(len(whole.train_labels))
-        self._owner = _part(whole, order[:OWNER])
+        self._owner = part(whole, order[:OWNER])
         rest = order[OWNER:]
-        self._adversaries = {count: _part(whole, rest[:count]) for count in (TENTH, HUNDREDTH)}
-        self._adversaries[AS_MANY] = _part(whole, rest[-AS_MANY:])
+        self._adversaries = {count: part(whole, rest[:count]) for count in (TENTH, HUNDREDTH)}
+        self._adversaries[AS_MANY] = part(whole, rest[-AS_MANY:])
         self._triggers = marks.committed_triggers(
             "secret", arguments.triggers, whole.shape, whole.class_count, number=seed
         )
@@ -107,7 +107,7 @@ class Survival:
         if not missing:
             return
         unmarked, marked = self._trained(None), self._trained(self._triggers)
-        before = _accuracy(unmarked, self._owner)
+        before = test_accuracy(unmarked, self._owner)
         for name in missing:
             began = time.process_time()
             if name == "none":
@@ -145,7 +145,7 @@ class Survival:
         **figures: object,
     ) -> None:
         """Print and append the line of a trial."""
-        accuracy = _accuracy(model, self._owner)
+        accuracy = test_accuracy(model, self._owner)
         scratch = figures.get("scratch_accuracy")
         if isinstance(scratch, float):
             figures["counts"] = accuracy >= scratch + MARGIN
@@ -156,7 +156,7 @@ class Survival:
             epochs=(settings := self._settings()).epochs,
             exposures=exposures_of(settings, OWNER, self._arguments.triggers),
             accuracy=accuracy,
-            **_evidence(model, triggers),
+            **evidence(model, triggers),
             processor_seconds=round(seconds, 1),
             **figures,
         )
@@ -201,7 +201,7 @@ class Survival:
         With as many as the owner has, it is that of the owner's unmarked network.
         """
         if count == OWNER:
-            return _accuracy(self._trained(None), self._owner)
+            return test_accuracy(self._trained(None), self._owner)
         data, start = self._adversaries[count], self._untrained()
         epochs = scratch_epochs(self._settings(), OWNER, count)
 
@@ -211,7 +211,7 @@ class Survival:
             fit(start, images, labels, plan, seed=self._seed)
             return start
 
-        return _accuracy(self._kept(f"scratch-{count}-{epochs}", start, train), self._owner)
+        return test_accuracy(self._kept(f"scratch-{count}-{epochs}", start, train), self._owner)
 
     def _kept(self, name: str, start: Classifier, train: Callable[[], nn.Module]) -> Classifier:
         """The model of a file, trained and stored where there is none."""
@@ -235,7 +235,7 @@ class Survival:
         )
 
 
-def _part(data: ImageData, numbers: np.ndarray[Any, Any]) -> ImageData:
+def part(data: ImageData, numbers: np.ndarray[Any, Any]) -> ImageData:
     """The training images with these numbers, int64 (n,), and all test images."""
     return replace(
         data,
@@ -252,14 +252,14 @@ def _blocks(triggers: TriggerSet, first: int, last: int | None) -> TriggerSet:
     return replace(triggers, images=triggers.images[part], labels=triggers.labels[part])
 
 
-def _accuracy(model: nn.Module, data: ImageData) -> float:
+def test_accuracy(model: nn.Module, data: ImageData) -> float:
     """The share of test images with the right label."""
     images, labels = torch.tensor(data.test_images), torch.tensor(data.test_labels)
     return round(matches(model, images, labels) / len(labels), 4)
 
 
 @torch.no_grad()
-def _evidence(model: nn.Module, triggers: TriggerSet) -> dict[str, Any]:
+def evidence(model: nn.Module, triggers: TriggerSet) -> dict[str, Any]:
     """Matches and weighted ranks, each with its bits before allowances."""
     model.eval()
     scores = model(as_unit(torch.tensor(triggers.images))).double().numpy()

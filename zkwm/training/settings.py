@@ -18,6 +18,11 @@ FROZEN_HEAD, HEAD_AND_DECOYS = "frozen head", "frozen head and decoys"
 ABLATIONS = (FROZEN_HEAD, HEAD_AND_DECOYS)
 """The robust method without decoys and look-ahead, and without look-ahead, for comparisons."""
 
+SOUGHT = "sought decoys"
+"""The robust method with decoys that are moved to where the network is sure: research
+(``zkwm.training.robust.sought_decoys``).
+"""
+
 SCHEDULES = ("step", "cosine", "linear")
 OPTIMIZERS = ("sgd", "muon")
 AUGMENTATIONS = ("random", "alternating")
@@ -61,8 +66,9 @@ class EmbedSettings:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``float32``, ``bfloat16`` (autocast), or ``auto``: bfloat16 on a GPU only.
         method: ``plain`` learns triggers like any image; ``robust`` makes them survive attacks
-            (``zkwm.training.robust``), and each of ``ABLATIONS`` is a part of it. Without triggers
-            all are the same.
+            (``zkwm.training.robust``), and each of ``ABLATIONS`` is a part of it; ``SOUGHT`` adds
+            a search for confident noise, against adversaries who search. Without triggers all are
+            the same.
         optimizer: ``sgd`` with momentum; or ``muon`` (``zkwm.training.muon``) for networks whose
             convolutions are followed by batch norm, such as ``airbench``. Its ``learning_rate`` is
             the angle by which a layer turns in a step, and its ``weight_decay`` the share that
@@ -109,7 +115,7 @@ class EmbedSettings:
         for name, choices in (
             ("schedule", SCHEDULES),
             ("precision", PRECISIONS),
-            ("method", (*METHODS, *ABLATIONS)),
+            ("method", (*METHODS, *ABLATIONS, SOUGHT)),
             ("optimizer", OPTIMIZERS),
             ("augmentation", AUGMENTATIONS),
         ):

@@ -12,7 +12,8 @@ The decoys of a step are of one kind, drawn at random: the trigger families ``se
 under keys that nobody committed to, or uniform noise. After Hendrycks et al. 2019, section 3
 (outlier exposure), where unrelated images with uniform labels counter overconfidence. It does not
 stop an adversary who searches for images that the model is confident about
-(``zkwm.attacks.model_modification.confident_noise``).
+(``zkwm.attacks.model_modification.confident_noise``); with the method ``SOUGHT`` the owner searches
+for them, too (``sought_decoys``).
 
 Labels play no part, so nothing changes for the judge. The adversary's own fake triggers are in
 ``zkwm.attacks.fake_triggers``.
@@ -38,7 +39,8 @@ from zkwm.nn.image_source import TrainingImages
 from zkwm.nn.seeds import generator
 from zkwm.training.robust.frozen_head import features_of
 from zkwm.training.robust.mixed_batch import MixedBatch
-from zkwm.training.settings import FROZEN_HEAD
+from zkwm.training.robust.sought_decoys import Seeking
+from zkwm.training.settings import FROZEN_HEAD, SOUGHT
 from zkwm.triggers import generate
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ class Decoys:
         settings: EmbedSettings,
         steps: int,
         forward: Callable[[nn.Module, Tensor], Tensor],
+        seeking: Seeking | None = None,
     ) -> None:
         """Draw the pools of decoys.
 
@@ -86,15 +89,19 @@ class Decoys:
             settings: Those of the training; the method ``FROZEN_HEAD`` shows no decoys.
             steps: The number of steps of the whole training.
             forward: ``forward(model, images)`` gives logits in the training's precision and layout.
+            seeking: How decoys are sought, for experiments; None for what the method says.
         """
         self._model, self._settings = model, settings
         # "beside fakes", and "fakes" below, are seeds: another text makes another training
         self._mixed = MixedBatch(model, source, settings, forward, "beside fakes")
+        self._source, self._forward, self._steps = source, forward, steps
+        self._seeking = seeking or (Seeking() if settings.method == SOUGHT else None)
         self._features = features_of(model, head)
         shown = settings.method != FROZEN_HEAD
         self._first = round(START * steps) if shown else steps
         self._batch = min(settings.batch_size, source.train_count)
-        self._count = max(self._batch // CLEAN_IMAGES_PER_DECOY, 1)
+        clean = self._seeking.clean_per_decoy if self._seeking else CLEAN_IMAGES_PER_DECOY
+        self._count = max(self._batch // clean, 1)
         self._shape = source.shape
         self._device = next(iter(self._features.values())).device
         values = math.prod(source.shape)
@@ -114,7 +121,7 @@ class Decoys:
             return
         logits = self._mixed.logits(self._model, self.images(step), step)
         gradients = torch.autograd.grad(
-            self.loss(logits), list(self._features.values()), allow_unused=True
+            self.loss(logits, step), list(self._features.values()), allow_unused=True
         )
         for parameter, gradient in zip(self._features.values(), gradients, strict=True):
             if gradient is None:
@@ -129,14 +136,29 @@ class Decoys:
             return torch.empty((0, *self._shape), dtype=torch.uint8, device=self._device)
         return self.images(step)[rank::world]
 
-    def loss(self, logits: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, step: int) -> Tensor:
         """Their share of the loss of a step, from their logits (n, outputs)."""
         # cross-entropy between the uniform distribution and the softmax of each decoy
         summed = -functional.log_softmax(logits.float(), dim=1).mean(dim=1).sum()
-        return summed / (self._batch + self._count)
+        seeking = self._sought(step)
+        return summed * (seeking.weight if seeking else 1.0) / (self._batch + self._count)
 
     def images(self, step: int) -> Tensor:
-        """The decoys of one step, uint8 (count, c, h, w), all of one kind."""
+        """The decoys of one step, uint8 (count, c, h, w), all of one kind, moved if it seeks."""
+        drawn, seeking = self._drawn(step), self._sought(step)
+        if seeking is None:
+            return drawn
+        return seeking.moved(self._model, drawn, self._source.as_input, self._forward)
+
+    def _sought(self, step: int) -> Seeking | None:
+        """How the decoys of a step are sought; None where they stay as drawn."""
+        seeking = self._seeking
+        if seeking is not None and seeking.moves(self._settings.seed, step, self._steps):
+            return seeking
+        return None
+
+    def _drawn(self, step: int) -> Tensor:
+        """The decoys of one step as they are drawn, uint8 (count, c, h, w), all of one kind."""
         random = generator(self._settings.seed, "fakes", step)
         kind = int(torch.randint(len(self.pools) + 1, (1,), generator=random))
         if kind == len(self.pools):

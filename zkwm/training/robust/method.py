@@ -92,7 +92,7 @@ class RobustMethod:
         with frozen_head(self._model, self._head, len(batch.triggers) + len(decoys)):
             logits = self._forward(self._model, torch.cat([batch.images, decoys]))
         loss = batch.loss(logits[:count])
-        return loss, loss + self.decoys.loss(logits[count:])
+        return loss, loss + self.decoys.loss(logits[count:], step)
 
     def frozen_head(self, triggers: int) -> AbstractContextManager[None]:
         """While somebody else calls the model on a batch whose last images are triggers."""

@@ -175,5 +175,5 @@ def test_a_training_uses_decoys_of_its_own_triggers(monkeypatch: pytest.MonkeyPa
     assert first.trigger_digest is not None
     purposes = (f"{first.settings.seed}/fakes/{family}".encode() for family in decoys.FAMILIES)
     assert keys == [hashlib.sha256(first.trigger_digest + text).digest() for text in purposes]
-    monkeypatch.setattr(Decoys, "loss", lambda _, logits: logits.sum() * 0)
+    monkeypatch.setattr(Decoys, "loss", lambda _, logits, __: logits.sum() * 0)
     assert larger_training().model_digest != first.model_digest
