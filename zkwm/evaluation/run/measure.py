@@ -121,13 +121,36 @@ def read_mark(
         return MarkReading(void=f"void: {error.message}")
     blocks = len(triggers.labels) // triggers.block_size
     left_out = 1 if opened_used and blocks > 1 else 0
+    exact = scheme.labels == DERIVED and not void
+    scores = scheme.scores(suspect, triggers.images) if exact else None
+    return count_mark(triggers, extracted, scores, exact=exact, left_out=left_out, void=void)
+
+
+def count_mark(
+    triggers: TriggerSet,
+    extracted: NDArray[np.int64],
+    scores: NDArray[np.float64] | None,
+    *,
+    exact: bool,
+    left_out: int = 0,
+    void: str = "",
+) -> MarkReading:
+    """Count what a suspect answers, by matches, ranks and points.
+
+    Args:
+        triggers: The committed leaves with their labels.
+        extracted (int64, (n,)): What was extracted for each of them.
+        scores (float64, (n, at least C)): Of classes; None for a mark without, and not read where
+            some are not finite.
+        exact: Whether labels are derived, so that bits are evidence.
+        left_out: Blocks at the start that are not counted.
+        void: Why the answers are no evidence; empty where they are.
+    """
     kept = slice(left_out * triggers.block_size, None)
     right = (extracted == triggers.labels)[kept]
     matches = int(right.sum())
     evidence = _assess(triggers, matches, left_out)
     bits = evidence.terms[0].bits
-    exact = scheme.labels == DERIVED and not void
-    scores = scheme.scores(suspect, triggers.images) if exact else None
     ranked = pointed = None
     if scores is not None and np.isfinite(scores).all():
         scores, labels = scores[kept, : triggers.class_count], triggers.labels[kept].tolist()
