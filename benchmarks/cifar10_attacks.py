@@ -177,7 +177,10 @@ class Owner:
             digest="",
             watermark=self.run.arm,
             scheme="robust" if self.run.arm.startswith("robust") else "adi",
-            parameters={"triggers": len(self.triggers.labels)},
+            parameters={
+                "triggers": len(self.triggers.labels),
+                "start": "pretrained" if self.run.arm.startswith("pretrained") else "scratch",
+            },
             attack=trial.label,
             attack_name=trial.name,
             attack_parameters=trial.parameters,

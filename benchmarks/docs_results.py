@@ -13,6 +13,7 @@ from statistics import mean
 from typing import Any
 
 import docs_results_argument
+import docs_results_cifar10
 import docs_results_commands
 import docs_results_fair
 import docs_results_gate
@@ -112,6 +113,8 @@ def tables() -> str:
             "",
             *_cifar(cifar),
             "",
+            *docs_results_cifar10.arms(_lines("cifar10_arms.jsonl")),
+            *docs_results_cifar10.attacks(_lines("cifar10_attacks.jsonl")),
             *_marks(),
             "## Speed",
             "",
@@ -129,9 +132,8 @@ def _marks() -> Iterable[str]:
     if survival:
         yield from ("## What survives", "", *docs_results_marks.survival(survival))
         yield from docs_results_marks.fresh(_lines("survival_fresh.jsonl"))
-    fair = _lines("grid_fair.jsonl")
-    if fair:
-        yield from ("## Trigger sets on equal terms", "", *docs_results_fair.fair(fair))
+    yield from _grids("Trigger sets on equal terms", docs_results_fair.GRIDS)
+    yield from _grids("In the settings of papers", docs_results_fair.PAPERS)
     tried = _lines("owner_first.jsonl")
     if tried:
         yield from ("## What could survive the strongest attacks", "")
@@ -148,6 +150,12 @@ def _marks() -> Iterable[str]:
         yield from ("## Why labels are derived", "", *docs_results_marks.null_models(nulls))
     if answers:
         yield from ("## Marks in answers", "", *docs_results_marks.answers(answers))
+
+
+def _grids(title: str, grids: Iterable[docs_results_fair.FairGrid]) -> Iterable[str]:
+    """A section of the grids that have run; none where none has."""
+    parts = [part for grid in grids for part in docs_results_fair.fair(_lines(grid.file), grid)]
+    return (f"## {title}", "", *parts) if parts else ()
 
 
 def _argument() -> Iterable[str]:

@@ -1,45 +1,114 @@
-"""The table of trigger sets on equal terms, from the cells of ``examples/grids/fair.yaml``.
+"""Tables of grids in which marks have one budget: ``zkwm evaluate``'s cells as Markdown.
 
-Rows are marks, the parts of the robust embedding first; called by ``docs_results``.
+Rows are marks, then attacks; ``docs_results`` calls it for each data set, and
+``docs_results_cifar10`` for attacks on the CIFAR-10 networks. All bits are before the judge's
+allowances.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
+from zkwm.evaluation.results.cell import Cell, CountedBy
 from zkwm.evaluation.results.means import interval
+from zkwm.evaluation.results.report import published_rows
 
 Line = dict[str, Any]
 
 
-def fair(lines: list[Line]) -> Iterator[str]:
+@dataclass(frozen=True)
+class FairGrid:
+    """A grid with equal budgets.
+
+    Attributes:
+        name: Of its file in ``examples/grids``.
+        what: Data set and network.
+        budget: What is the same for all marks.
+        counted: Labels of the marks for which the three statistics are compared.
+    """
+
+    name: str
+    what: str
+    budget: str = (
+        "the same triggers, epochs and, but for rows that say otherwise, exposures of each trigger"
+    )
+    counted: tuple[str, ...] = ("plain", "robust (zkwm)")
+
+    @property
+    def file(self) -> str:
+        """Of its cells in ``benchmarks/results``."""
+        return f"grid_{self.name}.jsonl"
+
+
+GRIDS = (
+    FairGrid("fair", "Fashion-MNIST, LeNet-5"),
+    FairGrid("fair_batch_norm", "Fashion-MNIST, ResNet-8 (batch normalization)"),
+    FairGrid("fair_mnist", "MNIST, LeNet-5"),
+    FairGrid("fair_cifar10", "CIFAR-10, a CNN and a ResNet-8 (batch normalization)"),
+    FairGrid("fair_tiny_imagenet", "ten classes of Tiny ImageNet, ResNet-8 (batch normalization)"),
+)
+
+_PAPERS = "each mark as its paper has it, on one network"
+PAPERS = (
+    FairGrid("published_mnist", "MNIST, LeNet-5", _PAPERS, ()),
+    FairGrid("published_dynamarks", "Fashion-MNIST, LeNet-5", _PAPERS, ()),
+)
+"""Grids in the settings of papers, for rows beside theirs."""
+
+
+def fair(lines: list[Line], grid: FairGrid = GRIDS[0]) -> Iterator[str]:
     """Budget and cost of each mark, then what each attack leaves of it."""
     if not lines:
         return
-    marks = list(dict.fromkeys(line["watermark"] for line in lines))
-    attacks = list(dict.fromkeys(line["attack"] for line in lines))
-    seeds = len({line["seed"] for line in lines})
+    marks, seeds = _distinct(lines, "watermark"), len(_distinct(lines, "seed"))
     yield (
-        f"Trigger sets of one budget, {seeds} seeds (`zkwm evaluate examples/grids/fair.yaml`; "
-        "`benchmarks/results/grid_fair.jsonl`): the same triggers, epochs and, but for the first "
-        "row, exposures of each trigger. Points of accuracy that embedding costs, mean with 95 % "
-        "interval and worst seed; training time against the unmarked network's."
+        f"{grid.what}, {seeds} seed{'s' * (seeds > 1)} (`zkwm evaluate "
+        f"examples/grids/{grid.name}.yaml`; `benchmarks/results/{grid.file}`): {grid.budget}. "
+        "Points of accuracy that embedding costs, mean with 95 % interval and worst seed; "
+        "processor time of training against the unmarked network's."
     )
+    yield from cost_table(marks, lines)
+    yield from attack_table(marks, lines)
+    yield from counted_table([mark for mark in grid.counted if mark in marks], lines)
+    yield from published(lines)
+
+
+def cost_table(marks: list[Any], lines: list[Line]) -> Iterator[str]:
+    """What each mark costs before any attack."""
     yield "\n| mark | exposures | points lost | worst | time |\n|---|---|---|---|---|"
     for mark in marks:
         yield _cost(mark, [line for line in lines if line["watermark"] == mark])
+
+
+def attack_table(marks: list[Any], lines: list[Line]) -> Iterator[str]:
+    """Mean and worst bits of each mark under each attack, and the attacks that count for none."""
+    seeds, images = len(_distinct(lines, "seed")), _distinct(lines, "attacker_images")
+    shown = sorted({round(line["exposures"]) for line in lines if line["exposures"]})
+    exposures = f"Exposures of each trigger: {' or '.join(map(str, shown))}. " if shown else ""
     yield (
-        "\nBits before allowances that are left, by ranks: mean with 95 % interval, then the worst "
-        "of the seeds in which the attack counts; in parentheses where it counts in none. The bar "
-        "is a network trained from scratch on the adversary's images for as many steps."
+        "\nBits before allowances that are left, by ranks (by matches where a mark has no "
+        f"classes): mean of {seeds} seed{'s' * (seeds > 1)} with 95 % interval, then the worst of "
+        "the seeds in which the attack counts; in parentheses where it counts in none. Italics: "
+        f"matches of declared labels, in the worst seed, which are no evidence. {exposures}"
+        "The adversary has "
+        f"{' or '.join(f'{count:,}' for count in sorted(images))} labeled images; the bar is a "
+        "network trained from scratch on them for as many steps as the owner's."
     )
-    yield f"\n| attack | {' | '.join(marks)} |\n|---|{'---|' * len(marks)}"
-    for attack in attacks:
-        cells = [[c for c in lines if (c["watermark"], c["attack"]) == (m, attack)] for m in marks]
-        yield f"| {attack} | {' | '.join(map(_left, cells))} |"
-    idle = [a for a in attacks if not any(c["counts"] for c in lines if c["attack"] == a)]
+    yield f"\n| attack | accuracy | {' | '.join(marks)} |\n|---|---|{'---|' * len(marks)}"
+    for attack in _distinct(lines, "attack"):
+        rows = [line for line in lines if line["attack"] == attack]
+        cells = [[line for line in rows if line["watermark"] == mark] for mark in marks]
+        fewer = len(_distinct(rows, "seed"))
+        label = attack if fewer == seeds else f"{attack} ({fewer} seed{'s' * (fewer > 1)})"
+        yield f"| {label} | {_accuracy(rows)} | {' | '.join(map(_left, cells))} |"
+    idle = [
+        attack
+        for attack in _distinct(lines, "attack")
+        if not any(line["counts"] for line in lines if line["attack"] == attack)
+    ]
     if idle:
         yield (
             "\nFor no mark do these attacks count, so that what they leave says nothing: "
@@ -48,17 +117,57 @@ def fair(lines: list[Line]) -> Iterator[str]:
     yield ""
 
 
+def counted_table(marks: list[Any], lines: list[Line]) -> Iterator[str]:
+    """Mean bits by matches, ranks and points for some marks; none without points."""
+    known = [line for line in lines if line.get("score_bits") is not None]
+    if not known or not marks:
+        return
+    heads = " | ".join(f"{mark}, {counted}" for mark in marks for counted in CountedBy)
+    yield "The same by each statistic, mean bits before allowances over all seeds."
+    yield f"\n| attack | {heads} |\n|---|{'---|' * len(marks) * len(CountedBy)}"
+    for attack in _distinct(known, "attack"):
+        texts = []
+        for mark in marks:
+            cells = [
+                Cell.from_map(line)
+                for line in known
+                if (line["attack"], line["watermark"]) == (attack, mark)
+            ]
+            for counted in CountedBy:
+                bits = [value for cell in cells if (value := cell.bits_by(counted)) is not None]
+                texts.append(f"{mean(bits):.0f}" if bits else "–")
+        yield f"| {attack} | {' | '.join(texts)} |"
+    yield ""
+
+
+def published(lines: list[Line]) -> Iterator[str]:
+    """Published figures beside ours, where cells correspond."""
+    rows = published_rows(tuple(Cell.from_map(line) for line in lines))
+    if not rows:
+        return
+    yield (
+        "Published figures beside ours: triggers that keep their label, and accuracy after the "
+        "attack, in percent; ours from the worst to the best cell. Settings differ, as the last "
+        "column says: shapes compare, digits do not."
+    )
+    yield "\n| source | what | kept | accuracy | ours kept | ours accuracy | differs |"
+    yield "|---|---|---|---|---|---|---|"
+    for study, what, kept, accurate, ours, our_accuracy, _, difference in rows:
+        texts = (study, what, kept or "–", accurate or "–", ours, our_accuracy, difference)
+        yield f"| {' | '.join(texts)} |"
+    yield ""
+
+
 def _cost(mark: str, lines: list[Line]) -> str:
     """The row of a mark before any attack."""
     by_seed = {line["seed"]: line for line in lines if line["accuracy_before"] is not None}
     lost = [
-        100 * (line["unmarked_accuracy"] - line["accuracy_before"]) for line in by_seed.values()
-    ]
-    times = [
-        line["embed_seconds"] / line["unmarked_seconds"]
+        100 * (line["unmarked_accuracy"] - line["accuracy_before"])
         for line in by_seed.values()
-        if line["unmarked_seconds"]
+        if line["unmarked_accuracy"] is not None
     ]
+    known = [Cell.from_map(line).training_times for line in by_seed.values()]
+    times = [one for one in known if one is not None]
     exposures = next((line["exposures"] for line in by_seed.values()), None)
     shown = "" if exposures is None else f"{exposures:.0f}"
     if not lost:
@@ -67,15 +176,27 @@ def _cost(mark: str, lines: list[Line]) -> str:
     return f"| {mark} | {shown} | {_mean(lost, 2)} | {max(lost):.2f} | {time} |"
 
 
+def _accuracy(lines: list[Line]) -> str:
+    """The mean accuracy after an attack, over all marks and seeds."""
+    after = [line["accuracy_after"] for line in lines if line["accuracy_after"] is not None]
+    return f"{100 * mean(after):.1f} %" if after else "–"
+
+
 def _left(cells: list[Line]) -> str:
-    """Mean and worst bits under an attack."""
-    measured = [c for c in cells if c["status"] == "measured"]
-    bits = [_bits(c) for c in measured]
-    if not bits:
+    """Mean and worst bits under an attack, or the worst count of declared labels."""
+    measured = [cell for cell in cells if cell["status"] == "measured"]
+    if not measured:
         return "–"
-    counted = [_bits(c) for c in measured if c["counts"] is not False]
-    worst = f"**{min(counted):.0f}**" if counted else f"({min(bits):.0f})"
-    return f"{_mean(bits, 0)}; {worst}"
+    counted = [cell for cell in measured if cell["counts"] is not False]
+    shown = counted or measured
+    if any(cell["labels"] == "declared" for cell in measured):
+        worst = min(shown, key=lambda cell: cell["matches"])
+        text = f"*{worst['matches']} of {worst['trials']}*"
+        return text if counted else f"({text})"
+    least = f"{min(map(_bits, shown)):.0f}"
+    return f"{_mean(list(map(_bits, measured)), 0)}; " + (
+        f"**{least}**" if counted else f"({least})"
+    )
 
 
 def _bits(cell: Line) -> float:
@@ -88,3 +209,8 @@ def _mean(values: list[float], digits: int) -> str:
         return f"{values[0]:.{digits}f}"
     middle, half = interval(values)
     return f"{middle:.{digits}f} ± {half:.{digits}f}"
+
+
+def _distinct(lines: list[Line], name: str) -> list[Any]:
+    """The values of a field, each once, in order."""
+    return list(dict.fromkeys(line[name] for line in lines))

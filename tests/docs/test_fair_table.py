@@ -1,32 +1,82 @@
-"""The table of the fair grid: means with intervals, the worst seed, attacks that count for none."""
+"""Tables of grids with equal budgets and of CIFAR-10: means, worst seeds, what counts for none."""
 
 from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.zkwm.evaluation.conftest import made_cell
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+KEPT = {"exposures": 400.0, "embed_seconds": 32.0, "unmarked_seconds": 20.0}
 
 
-def test_means_and_the_worst_seed_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+def test_means_and_the_worst_seed_that_counts() -> None:
     fair = importlib.import_module("docs_results_fair").fair
-    kept = {"exposures": 400.0, "embed_seconds": 32.0, "unmarked_seconds": 20.0}
     cells = [
         made_cell(
-            attack=attack, seed=seed, rank_bits=bits + 10 * seed, accuracy_after=after, **kept
+            attack=attack, seed=seed, rank_bits=bits + 10 * seed, accuracy_after=after, **KEPT
         )
         for attack, bits, after in (("FTAL", 100.0, 0.88), ("idle", 5.0, 0.8))
         for seed in (0, 1, 2)
     ]
-    cells[1] = made_cell(attack="FTAL", seed=1, rank_bits=3.0, accuracy_after=0.5, **kept)
+    cells[1] = made_cell(attack="FTAL", seed=1, rank_bits=3.0, accuracy_after=0.5, **KEPT)
+    cells.append(made_cell(attack="dear", rank_bits=7.0, **KEPT))
     text = "\n".join(fair([cell.to_map() for cell in cells]))
     assert "| A | 400 | 1.00 ± 0.00 | 1.00 | 1.60 times |" in text
-    assert "| FTAL | 74 ± 155; **100** |" in text
-    assert "| idle | 15 ± 25; (5) |" in text
-    assert text.rstrip().endswith("says nothing: idle.")
+    assert "| FTAL | 75.3 % | 74 ± 155; **100** |" in text
+    assert "| idle | 80.0 % | 15 ± 25; (5) |" in text
+    assert "| dear (1 seed) | 88.0 % | 7; **7** |" in text
+    assert "Exposures of each trigger: 400. The adversary has 100 labeled images" in text
+    assert "says nothing: idle." in text
+    assert "by each statistic" not in text  # no points were counted
+    assert "| Adi et al. 2018, authors' slides | from scratch, no attack | 100 | 93.81 |" in text
     assert list(fair([])) == []
+
+
+def test_statistics_are_compared_and_declared_labels_are_matches() -> None:
+    module = importlib.import_module("docs_results_fair")
+    ways = {"bits": 90.0, "rank_bits": 120.0, "score_bits": 130.0}
+    cells = [
+        made_cell(watermark="plain", **ways, **KEPT),
+        made_cell(watermark="Z", labels="declared", bits=None, evidence=None, matches=40, **KEPT),
+    ]
+    text = "\n".join(module.fair([cell.to_map() for cell in cells]))
+    assert "| X | 88.0 % | 120; **120** | *40 of 100* |" in text
+    assert "| attack | plain, matches | plain, ranks | plain, scores |" in text
+    assert "| X | 90 | 120 | 130 |" in text
+
+
+def test_every_grid_has_its_file() -> None:
+    module = importlib.import_module("docs_results_fair")
+    for grid in (*module.GRIDS, *module.PAPERS):
+        assert (BENCHMARKS.parent / "examples" / "grids" / f"{grid.name}.yaml").exists()
+
+
+def test_the_networks_of_cifar10() -> None:
+    module = importlib.import_module("docs_results_cifar10")
+    shared: dict[str, Any] = {
+        "architecture": "airbench", "data": "cifar10", "device": "cpu", "precision": "bfloat16",
+        "settings": {"epochs": 30}, "cpu_seconds": 5400.0, "seed": 0,
+    }  # fmt: skip
+    lines = [
+        {**shared, "arm": "unmarked", "test_accuracy": 0.94, "matches": None, "triggers": 0},
+        {**shared, "arm": "plain", "test_accuracy": 0.938, "matches": 99, "triggers": 100},
+    ]
+    text = "\n".join(module.arms(lines))
+    assert "| no mark | 0 | 94.00 % | 93.42 % |  |  | 1.5 |" in text
+    plain = "| plain, the authors' triggers | 0 | 93.80 % | 93.81 % | 0.20, 0.20 | 99 of 100 |"
+    assert plain in text
+    cell = made_cell(watermark="plain", labels="declared", bits=None, evidence=None, matches=97)
+    attacked = "\n".join(module.attacks([cell.to_map()]))
+    assert "| attack | accuracy | plain, the authors' triggers |" in attacked
+    assert "*97 of 100*" in attacked
+    assert list(module.arms([])) == list(module.attacks([])) == []

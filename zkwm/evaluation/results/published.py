@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from zkwm.evaluation.results.cell import Cell
 
 ADI = "Adi et al. 2018, authors' slides"
+AIKEN = "Aiken et al. 2020, abstract of arXiv 2004.11368"
 SBA = "sbaresearch/model-watermarking, result files"
 GAN = "Gan et al. 2023 (ICCV), arXiv 2309.04777"
 WRK = "Xiao et al. 2026 (AAAI), arXiv 2511.07947"
@@ -84,6 +85,11 @@ def _tuned(which: str, low: float, high: float) -> Callable[[Cell], bool]:
     )
 
 
+def _start(start: str) -> Callable[[Cell], bool]:
+    """A watermark that begins at random weights (``scratch``) or at the trained network."""
+    return lambda cell: cell.parameters.get("start", "scratch") == start
+
+
 def _kind(kind: str) -> Callable[[Cell], bool]:
     """A watermark of this ``kind``."""
     return lambda cell: cell.parameters.get("kind") == kind
@@ -95,7 +101,14 @@ def _both(*tests: Callable[[Cell], bool]) -> Callable[[Cell], bool]:
 
 
 PUBLISHED: tuple[Published, ...] = (
-    Published(ADI, "from scratch, no attack", "adi", "none", 93.81, 100.0, _ADI_SETTING),
+    Published(ADI, "from scratch, no attack", "adi", "none", 93.81, 100.0, _ADI_SETTING,
+              _start("scratch")),
+    Published(ADI, "pre-trained, no attack", "adi", "none", 93.65, 100.0, _ADI_SETTING,
+              _start("pretrained")),
+    Published(AIKEN, "laundering, MNIST (accuracy above)", "adi", "laundering", 97.0, None,
+              "theirs: MNIST, and the mark removed; ours: see the grid's data"),
+    Published(AIKEN, "laundering, CIFAR-10 (accuracy above)", "adi", "laundering", 80.0, None,
+              "theirs: CIFAR-10, and the mark removed; ours: see the grid's data"),
     Published(SBA, "from scratch, no attack", "adi", "none", 94.94, 100.0, _SBA_SETTING),
     Published(SBA, "FTAL at 1e-4", "adi", "fine_tuning", 93.4, 95.0, _SBA_SETTING,
               _tuned("FTAL", 0, 2e-4)),

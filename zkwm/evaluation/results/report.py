@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from zkwm.evaluation.plan.catalogue import entry_class
 from zkwm.evaluation.results.aggregate import NOTES, percent, squares
-from zkwm.evaluation.results.cell import CountedBy, Status
+from zkwm.evaluation.results.cell import Cell, CountedBy, Status
 from zkwm.evaluation.results.figures import (
     Frame,
     attack_figure,
@@ -112,7 +112,7 @@ def all_tables(outcome: GridResult) -> tuple[Table, ...]:
 def extra_tables(outcome: GridResult) -> dict[str, Table]:
     """Null models, claims and published figures, by the names of their CSV files."""
     tables = dict(outcome.null_tables)
-    rows = published_rows(outcome)
+    rows = published_rows(outcome.cells)
     if rows:
         tables["published"] = Table(
             "Published figures beside ours",
@@ -125,11 +125,11 @@ def extra_tables(outcome: GridResult) -> dict[str, Table]:
     return tables
 
 
-def published_rows(outcome: GridResult) -> tuple[tuple[str, ...], ...]:
+def published_rows(cells: tuple[Cell, ...]) -> tuple[tuple[str, ...], ...]:
     """A row for each published cell that a cell of ours corresponds to."""
     rows = []
     for published in PUBLISHED:
-        ours = corresponding(published, outcome.cells)
+        ours = corresponding(published, cells)
         if not ours:
             continue
         kept = [100 * (c.matches or 0) / (c.trials or 1) for c in ours]

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.zkwm.evaluation.conftest import TINY
+from zkwm.evaluation.plan.catalogue import require_entries
 from zkwm.evaluation.plan.grid import Grid
 from zkwm.evaluation.plan.grid_file import LIMIT, parse, read_grid
 from zkwm.training.settings import exposures_of, with_exposures
@@ -106,7 +107,7 @@ def test_a_large_or_missing_file_is_refused(tmp_path: Path) -> None:
         read_grid(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize("name", ["smoke", "readme", "laptop", "laptop_resnet8", "fair", "full"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.yaml")))
 def test_the_examples_can_be_run(name: str) -> None:
     grid = read_grid(EXAMPLES / f"{name}.yaml")
     assert grid.title
@@ -130,6 +131,18 @@ def test_the_fair_grid_gives_each_mark_the_same_budget() -> None:
         assert exposures_of(settings, grid.owner_images, 200) == exposures
     surrogates = [entry for entry in grid.attacks if entry.name == "extraction"]
     assert {entry.parameters["epochs"] for entry in surrogates} == {0}  # as long as the bar
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("fair_*.yaml")), ids=lambda path: path.stem)
+def test_the_fair_grids_of_other_data_have_one_budget(path: Path) -> None:
+    grid = read_grid(path)
+    require_entries(grid)
+    marks = [entry.parameters for entry in grid.watermarks]
+    ((triggers, exposures),) = {(mark["triggers"], mark["exposures"]) for mark in marks}
+    settings = with_exposures(grid.settings(0), exposures, grid.owner_images, triggers)
+    assert exposures_of(settings, grid.owner_images, triggers) == exposures
+    surrogates = [entry for entry in grid.attacks if entry.name == "extraction"]
+    assert {entry.parameters["epochs"] for entry in surrogates} == {0}
 
 
 @pytest.mark.parametrize(

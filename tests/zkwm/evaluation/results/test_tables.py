@@ -177,7 +177,7 @@ def test_many_attacks_are_several_tables(cell: Made) -> None:
 
 
 def test_published_figures_stand_beside_the_cells_that_correspond(outcome: GridResult) -> None:
-    rows = published_rows(outcome)
+    rows = published_rows(outcome.cells)
     by_row = {(row[1], row[6]): row for row in rows}
     assert ("pruning to 90 %", "A<b> / Y") in by_row
     assert by_row["pruning to 90 %", "A<b> / Y"][2:6] == ("32", "46.9", "60.0 to 61.0", "88.0")
