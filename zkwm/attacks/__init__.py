@@ -13,6 +13,8 @@ Lukas et al. have no attack on the claim itself, so a fourth folder is added:
 - ``false_claims``: the adversary is the accuser, who claims a model that is not theirs
   (Liu et al., USENIX Security 2024).
 
+``chain`` runs several of them one after the other.
+
 ``attack`` is the interface and the threat model, ``starting_point`` what each adversary begins
 with, ``fake_triggers``, ``block_imitation`` and ``other_data`` the images they make or fetch.
 ``ATTACKS`` are removal attacks, ``CLAIMS`` false claims. How much of a mark is left is measured by
@@ -42,6 +44,11 @@ ATTACKS = {
     "permutation": "zkwm.attacks.model_modification.permutation:Permutation",
     "distillation": "zkwm.attacks.model_extraction.distillation:Distillation",
     "extraction": "zkwm.attacks.model_extraction.extraction:Extraction",
+    "data_free_extraction": "zkwm.attacks.model_extraction.data_free:DataFreeExtraction",
+    "data_free_distillation": "zkwm.attacks.model_extraction.data_free:DataFreeDistillation",
+    "ensemble": "zkwm.attacks.model_extraction.ensemble:Ensemble",
+    "merging": "zkwm.attacks.model_modification.merging:Merging",
+    "chain": "zkwm.attacks.chain:Chain",
     "overwriting": "zkwm.attacks.model_modification.overwriting:Overwriting",
     "smoothing": "zkwm.attacks.input_preprocessing.smoothing:Smoothing",
     "jpeg": "zkwm.attacks.input_preprocessing.jpeg:Jpeg",

@@ -2,8 +2,9 @@
 
 The threat model is in two types. ``Target`` is what the owner exposes: the weights, or only a
 prediction service, and perhaps one opened block of triggers. ``Adversary`` is who attacks: their
-images, their random seed, their device. No attack gets the vault, the key, unopened triggers or
-labels. False claims have an interface of their own, in ``false_claims.claim``.
+images, their random seed, their device, perhaps a second stolen network. No attack gets the vault,
+the key, unopened triggers or labels. False claims have an interface of their own, in
+``false_claims.claim``.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class Adversary:
         unlabeled (uint8, (m, c, h, w)): Further images of the task, without labels; None for none.
         scratch_images: Over how many images gradients were computed in the training from scratch
             that an attack is compared with; 0 where that is unknown.
+        second_theft: A network of another owner on the same task, without this owner's mark, for
+            attacks with ``uses_second_theft``; None where there is none. Never changed.
     """
 
     data: ImageData
@@ -63,6 +66,7 @@ class Adversary:
     device: str = "cpu"
     unlabeled: NDArray[np.uint8] | None = None
     scratch_images: int = 0
+    second_theft: Classifier | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,16 @@ class Attack(ABC):
     def uses_opened(self) -> bool:
         """Whether it reads ``Target.opened``; that block is then left out of the evidence."""
         return False
+
+    @property
+    def uses_second_theft(self) -> bool:
+        """Whether it reads ``Adversary.second_theft``."""
+        return False
+
+    @property
+    def parts(self) -> tuple[Attack, ...]:
+        """The attacks that it runs one after the other; empty unless it is a chain."""
+        return ()
 
     @abstractmethod
     def run(self, target: Target, adversary: Adversary) -> AttackResult:

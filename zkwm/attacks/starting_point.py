@@ -27,6 +27,16 @@ def stolen_copy(target: Target, adversary: Adversary) -> Classifier:
     return model.requires_grad_(True)
 
 
+def require_second_theft(adversary: Adversary) -> Classifier:
+    """A copy of the second stolen network on the adversary's device.
+
+    Raises UsageError where there is none.
+    """
+    if adversary.second_theft is None:
+        raise UsageError("this adversary has stolen one network only")
+    return copy.deepcopy(adversary.second_theft).to(adversary.device).eval()
+
+
 def adversary_images(
     adversary: Adversary, share: float = 1.0, purpose: str = "share"
 ) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,8 @@ from torch.nn import functional
 
 from zkwm.nn.image_source import as_unit
 from zkwm.nn.seeds import generator
-from zkwm.training.batches import CROP_PADDING, crop_and_mirror
+from zkwm.training.batches import CROP_PADDING, SHIFT, crop_and_mirror
+from zkwm.training.settings import AUGMENTATIONS
 from zkwm_protocols.errors import UsageError
 
 OPTIMIZERS = ("sgd", "adamw")
@@ -38,6 +39,7 @@ class Fit:
         batch_size: At least 1.
         temperature: Of soft labels (Hinton et al. 2015, section 2).
         augment: Random crops and mirrors, as in ``zkwm.training.batches``.
+        augmentation: With ``augment``: ``random`` or ``alternating``, as in ``EmbedSettings``.
 
     Raises:
         UsageError: An optimizer or schedule is unknown, or a value is out of range.
@@ -54,9 +56,14 @@ class Fit:
     batch_size: int = 128
     temperature: float = 1.0
     augment: bool = False
+    augmentation: str = AUGMENTATIONS[0]
 
     def __post_init__(self) -> None:
-        for value, choices in ((self.optimizer, OPTIMIZERS), (self.schedule, SCHEDULES)):
+        for value, choices in (
+            (self.optimizer, OPTIMIZERS),
+            (self.schedule, SCHEDULES),
+            (self.augmentation, AUGMENTATIONS),
+        ):
             if value not in choices:
                 raise UsageError(f"{value!r} is none of {', '.join(choices)}")
         if self.epochs < 1 or self.batch_size < 1 or not self.rate > 0:
@@ -96,7 +103,7 @@ def fit(
     steps = len(images) // size
     model.train()
     for epoch in range(plan.epochs):
-        batches = _batches(images, labels, size, plan.augment, generator(seed, "fit", epoch))
+        batches = _batches(images, labels, plan, seed, epoch)
         for step, (batch, truth) in enumerate(batches):
             for group in optimizer.param_groups:
                 group["lr"] = _rate(plan, epoch, step, steps)
@@ -118,14 +125,32 @@ def fit(
 
 
 def _batches(
-    images: Tensor, labels: Tensor, size: int, augment: bool, random: torch.Generator
+    images: Tensor, labels: Tensor, plan: Fit, seed: int, epoch: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch in random order: images float32 (size, c, h, w) and their labels."""
+    """One epoch in random order: images float32 (size, c, h, w) and their labels.
+
+    Args:
+        images (uint8 or float32, (n, c, h, w)): All of them.
+        labels (int64 (n,) or float32 (n, C)): Theirs.
+        plan: For the size of a batch, at most n, and the augmentation.
+        seed: Of the training.
+        epoch: From 0.
+    """
+    size = min(plan.batch_size, len(images))
+    random = generator(seed, "fit", epoch)
     order = torch.randperm(len(images), generator=random)
+    first_mirrors = None
+    if plan.augment and plan.augmentation == "alternating":
+        mirrors = generator(seed, "fit/mirrors")
+        first_mirrors = torch.randint(2, (len(images),), generator=mirrors)
     for step in range(len(images) // size):
         chosen = order[step * size : (step + 1) * size]
         batch = images[chosen]
-        yield as_unit(_augmented(batch, random) if augment else batch), labels[chosen]
+        if first_mirrors is not None:
+            batch = _alternating(batch, (first_mirrors[chosen] + epoch) % 2, random)
+        elif plan.augment:
+            batch = _augmented(batch, random)
+        yield as_unit(batch), labels[chosen]
 
 
 def _augmented(images: Tensor, random: torch.Generator) -> Tensor:
@@ -133,6 +158,13 @@ def _augmented(images: Tensor, random: torch.Generator) -> Tensor:
     limits = (2 * CROP_PADDING + 1, 2 * CROP_PADDING + 1, 2)
     drawn = [torch.randint(limit, (len(images),), generator=random) for limit in limits]
     return crop_and_mirror(images, *(number.to(images.device) for number in drawn))
+
+
+def _alternating(images: Tensor, mirrored: Tensor, random: torch.Generator) -> Tensor:
+    """Images (n, c, h, w) moved by up to 2 pixels, those mirrored where ``mirrored`` is 1, (n,)."""
+    drawn = torch.randint(2 * SHIFT + 1, (2, len(images)), generator=random)
+    top, left = drawn.to(images.device)
+    return crop_and_mirror(images, top, left, mirrored.to(images.device), border=SHIFT)
 
 
 def _optimizer(parameters: list[nn.Parameter], plan: Fit) -> torch.optim.Optimizer:

@@ -67,4 +67,7 @@ def target(trained: Classifier, triggers: TriggerSet) -> Target:
 
 @pytest.fixture
 def adversary(adversary_data: ImageData) -> Adversary:
-    return Adversary(adversary_data, seed=7)
+    """With images, and a second theft whose weights are random."""
+    shape, mean, std = (1, 28, 28), [0.3], [0.3]
+    second = build_model("lenet5", shape=shape, class_count=10, mean=mean, std=std, seed=4)
+    return Adversary(adversary_data, seed=7, second_theft=second.eval())

@@ -20,6 +20,8 @@ CHEAP = {
     "triggers": 20,
     "steps": 3,
     "fakes": 100,
+    "budget": 2000,
+    "rounds": 2,
 }
 """Parameters that make an attack quick, set where it has them."""
 
@@ -64,8 +66,12 @@ def test_every_attack_is_repeatable_and_leaves_the_target_unchanged(
 
 
 @pytest.mark.parametrize(
-    "name", ["fine_tuning", "weight_noise", "weight_shifting", "distillation", "extraction"]
-)
+    "name",
+    [
+        "fine_tuning", "weight_noise", "weight_shifting", "distillation", "extraction",
+        "data_free_extraction", "data_free_distillation", "ensemble", "merging",
+    ],
+)  # fmt: skip
 def test_another_seed_is_another_outcome(name: str, target: Target, adversary: Adversary) -> None:
     other = replace(adversary, seed=8)
     logits = [answers(cheap(name).run(target, who).model, adversary) for who in (adversary, other)]

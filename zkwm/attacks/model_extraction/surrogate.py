@@ -1,6 +1,7 @@
 """Train a surrogate: a new network that learns a watermarked one's answers.
 
-``distillation`` and ``extraction`` share it; they differ in where the answers come from.
+``distillation``, ``extraction`` and ``ensemble`` share it; they differ in where the answers come
+from.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from zkwm.attacks.attack import Adversary
 from zkwm.nn.architectures import Classifier, build_model, channel_statistics
 from zkwm.nn.seeds import derived_seed
 from zkwm.training.fit import Fit, fit
+from zkwm_protocols.errors import UsageError
 
 
 def train_surrogate(
@@ -60,3 +62,15 @@ def train_surrogate(
     )
     surrogate.cpu().eval()
     return surrogate, used
+
+
+def epochs_as_scratch(count: int, adversary: Adversary) -> int:
+    """Epochs over ``count`` images that make a training as long as that from scratch.
+
+    Raises UsageError where the adversary does not know how long that takes.
+    """
+    if not adversary.scratch_images:
+        raise UsageError(
+            "how long the training from scratch takes is not known here", hint="give epochs"
+        )
+    return max(-(-adversary.scratch_images // count), 1)

@@ -2,6 +2,7 @@
 
 - Training: ``fine_tuning``, ``refit``, ``transfer``, ``overwriting``.
 - Compression: ``pruning``, ``fine_pruning``, ``quantization``.
+- A second theft: ``merging``.
 - Noise and symmetry: ``weight_noise``, ``weight_shifting``, ``permutation``.
 - Against trigger sets: ``unlearning`` (guessed triggers); ``confident_noise`` and ``dehydra``
   (triggers searched in the model, the latter by ``class_inversion``; ``held_out`` is the stop rule

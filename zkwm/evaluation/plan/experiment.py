@@ -66,6 +66,9 @@ class Experiment:
                 for entry in entries:
                     digest = source_digest(entry_class(kind, entry))
                     self._input_digests[f"{kind}/{entry.name}"] = digest
+            for chosen in self.grid.attacks:
+                for part in self.attack(chosen).parts:
+                    self._input_digests[f"attacks/{part.name}"] = source_digest(type(part))
         return self._input_digests
 
     @cached_property
@@ -114,6 +117,10 @@ class Experiment:
         """The digest of an innocent third party's model."""
         return self._digest("null", architecture=architecture, seed=number)
 
+    def second_theft(self, architecture: str, seed: int) -> str:
+        """The digest of another owner's network, which some adversaries have stolen, too."""
+        return self._digest("second theft", architecture=architecture, seed=seed)
+
     def mark(self, entry: WatermarkEntry, seed: int) -> str:
         """The digest of a marked model."""
         return self._digest(
@@ -128,19 +135,32 @@ class Experiment:
 
     def cell(self, entry: WatermarkEntry, attack: AttackEntry, seed: int) -> str:
         """The digest of a cell: a marked model under an attack."""
-        return digest_of(
-            {
-                "what": "cell",
-                "mark": self.mark(entry, seed),
-                "attack": attack.name,
-                "parameters": asdict(self.attack(attack)),
-                "source": self.input_digests[f"attacks/{attack.name}"],
-                "images": self.grid.images_of(attack),
-                "opened_block": self.grid.opened_block,
-                "unlabeled_images": self.grid.unlabeled_images,
-                "scratch_epochs": self.scratch_epochs(self.grid.images_of(attack)),
-            }
-        )
+        chosen = self.attack(attack)
+        described: dict[str, Any] = {
+            "what": "cell",
+            "mark": self.mark(entry, seed),
+            "attack": attack.name,
+            "parameters": asdict(chosen),
+            "source": self.input_digests[f"attacks/{attack.name}"],
+            "images": self.grid.images_of(attack),
+            "opened_block": self.grid.opened_block,
+            "unlabeled_images": self.grid.unlabeled_images,
+            "scratch_epochs": self.scratch_epochs(self.grid.images_of(attack)),
+        }
+        # only where there are any, so that other cells keep their names
+        if chosen.parts:
+            described["parts"] = [
+                {
+                    "attack": part.name,
+                    "parameters": asdict(part),
+                    "source": self.input_digests[f"attacks/{part.name}"],
+                }
+                for part in chosen.parts
+            ]
+        if chosen.uses_second_theft:
+            architecture = self.grid.architecture_of(entry)
+            described["second_theft"] = self.second_theft(architecture, seed)
+        return digest_of(described)
 
     def described(self) -> dict[str, Any]:
         """The settings that decide every result, except the entries."""

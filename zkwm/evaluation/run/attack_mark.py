@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from zkwm.attacks.attack import Adversary, AttackResult, Target
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
 from zkwm.evaluation.results.cell import Cell
 from zkwm.evaluation.run.cache import package_versions
 from zkwm.evaluation.run.measure import accuracy, read_mark
@@ -116,15 +116,9 @@ def _attack(experiment: Experiment, mark: Mark, cell: Cell, entry: AttackEntry) 
     """The cell after the attack, whatever came of it. Raises Cancelled."""
     before: dict[str, Any] = {name: mark.measured.get(name) for name in BEFORE}
     cell = replace(cell, **before)
-    adversary = Adversary(
-        data=experiment.shares.adversary(cell.attacker_images),
-        seed=ADVERSARY_SEED + cell.seed,
-        device=experiment.device,
-        unlabeled=experiment.shares.unlabeled,
-        scratch_images=experiment.scratch_epochs(cell.attacker_images) * cell.attacker_images,
-    )
-    torch.manual_seed(adversary.seed)
     attack = experiment.attack(entry)
+    adversary = _adversary(experiment, cell, attack)
+    torch.manual_seed(adversary.seed)
     # only an attack that declares it gets the block, so none can use it unnoticed
     gets_block = experiment.grid.opened_block and attack.uses_opened
     opened = first_block(mark.triggers) if gets_block else None
@@ -150,6 +144,22 @@ def _attack(experiment: Experiment, mark: Mark, cell: Cell, entry: AttackEntry) 
         raise
     except Exception as error:
         return replace(cell, error=f"measuring failed: {error_line(error)}", seconds=seconds)
+
+
+def _adversary(experiment: Experiment, cell: Cell, attack: Attack) -> Adversary:
+    """The adversary of a cell, with a second theft if the attack says that it uses one."""
+    second = None
+    if attack.uses_second_theft:
+        digest = experiment.second_theft(cell.architecture, cell.seed)
+        second = experiment.cache.model(digest)
+    return Adversary(
+        data=experiment.shares.adversary(cell.attacker_images),
+        seed=ADVERSARY_SEED + cell.seed,
+        device=experiment.device,
+        unlabeled=experiment.shares.unlabeled,
+        scratch_images=experiment.scratch_epochs(cell.attacker_images) * cell.attacker_images,
+        second_theft=second,
+    )
 
 
 def _judged(

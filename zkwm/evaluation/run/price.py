@@ -84,7 +84,7 @@ def total(lines: Iterable[PriceLine]) -> tuple[float, int]:
 def _trainings(experiment: Experiment) -> dict[str, list[str]]:
     """The digests of the networks without a mark, by their kind, architecture and images."""
     groups: dict[str, list[str]] = {}
-    for task in trainings(experiment.grid):
+    for task in trainings(experiment):
         images = f", {task.number:,} images" if task.number else ""
         label = f"{task.kind} {task.architecture}{images}"
         groups.setdefault(label, []).append(digest_of_task(experiment, task))

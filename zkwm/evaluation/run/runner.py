@@ -76,7 +76,7 @@ def run_grid(
     _ = experiment.shares  # refuse data that are too few before anything is trained
     experiment.cache.folder.mkdir(parents=True, exist_ok=True)
     _write(experiment.cache.folder / GRID, json.dumps(grid.to_map(), indent=2) + "\n")
-    without = trainings(grid)
+    without = trainings(experiment)
     run.stage("training unmarked models", without)
     run.stage("marks and attacks", _marks(grid))
     tables, null_errors = null_tables(
@@ -136,8 +136,9 @@ class _Run:
                 _record(experiment, waiting[line], reason)
 
 
-def trainings(grid: Grid) -> list[Task]:
-    """The models without a mark: owners' unmarked, adversaries' from scratch, innocents'."""
+def trainings(experiment: Experiment) -> list[Task]:
+    """The models without a mark: owners' unmarked, adversaries' from scratch, others'."""
+    grid = experiment.grid
     unmarked = [
         Task(TaskKind.UNMARKED, name, seed) for name in grid.architectures for seed in grid.seeds
     ]
@@ -148,7 +149,15 @@ def trainings(grid: Grid) -> list[Task]:
         for count in grid.attacker_counts
     ]
     null = [Task(TaskKind.NULL, grid.architecture, number) for number in range(grid.null_models)]
-    return [*unmarked, *scratch, *null]
+    stolen = {
+        (grid.architecture_of(entry), seed): None
+        for entry in grid.watermarks
+        for seed in grid.seeds
+        for attack in grid.attacks_on(entry, seed)
+        if experiment.attack(attack).uses_second_theft
+    }
+    second = [Task(TaskKind.SECOND_THEFT, name, seed) for name, seed in stolen]
+    return [*unmarked, *scratch, *null, *second]
 
 
 def _marks(grid: Grid) -> list[Task]:

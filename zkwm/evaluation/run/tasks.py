@@ -27,6 +27,9 @@ from zkwm_protocols.errors import Cancelled, UsageError
 NULL_SEED = 1_000_000
 """Added to the number of an innocent model, so that none shares an owner's randomness."""
 
+SECOND_THEFT_SEED = 2_000_000
+"""Likewise added to the seed of the other owner whose network is stolen, too."""
+
 Report = Callable[[str], None]
 
 
@@ -36,6 +39,7 @@ class TaskKind(StrEnum):
     UNMARKED = "unmarked"
     SCRATCH = "scratch"
     NULL = "null"
+    SECOND_THEFT = "second theft"
     MARK = "mark"
 
 
@@ -46,7 +50,8 @@ class Task:
     Args:
         kind: What is made.
         architecture: Of the network.
-        seed: Of the training; for an innocent model its number.
+        seed: Of the training; for an innocent model its number; for a second theft that of the
+            adversary who has it.
         number: Of the adversary's images (scratch), or of the watermark in its list (mark).
     """
 
@@ -109,6 +114,8 @@ def digest_of_task(experiment: Experiment, task: Task) -> str:
         return experiment.scratch(task.architecture, task.seed, task.number)
     if task.kind == TaskKind.NULL:
         return experiment.null(task.architecture, task.seed)
+    if task.kind == TaskKind.SECOND_THEFT:
+        return experiment.second_theft(task.architecture, task.seed)
     return experiment.mark(experiment.grid.watermarks[task.number], task.seed)
 
 
@@ -140,6 +147,9 @@ def _train_unmarked(experiment: Experiment, task: Task, digest: str) -> dict[str
     elif task.kind == TaskKind.NULL:
         data = shares.bystander(grid.owner_images, task.seed)
         settings = grid.settings(NULL_SEED + task.seed)
+    elif task.kind == TaskKind.SECOND_THEFT:
+        settings = grid.settings(SECOND_THEFT_SEED + task.seed)
+        data = shares.bystander(grid.owner_images, settings.seed)
     mean, std = channel_statistics(data.train_images)
     model = build_model(
         task.architecture,

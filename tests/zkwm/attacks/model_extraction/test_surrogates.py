@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from zkwm.attacks.attack import ANSWERS, Adversary, Target
+from zkwm.attacks.model_extraction.answers import surrogate_labels
 from zkwm.attacks.model_extraction.distillation import Distillation
 from zkwm.attacks.model_extraction.extraction import Extraction
+from zkwm.attacks.model_extraction.queries import mixtures_of
 from zkwm.nn.inference import predictions
 from zkwm_protocols.errors import UsageError
 
@@ -78,6 +80,56 @@ def test_a_surrogate_learns_as_long_as_the_network_from_scratch(adversary: Adver
     assert made.gradient_images == 900  # whole epochs over 300 images
 
 
+def test_the_largest_probabilities_are_what_a_thief_knows() -> None:
+    answers = torch.tensor([[0.1, 0.5, 0.1, 0.3], [0.25, 0.05, 0.6, 0.1]])
+    spread = surrogate_labels(answers, "top-k", 2, "spread")
+    kept = torch.tensor([[0.1, 0.5, 0.1, 0.3], [0.25, 0.075, 0.6, 0.075]])
+    torch.testing.assert_close(spread, kept)
+    dropped = surrogate_labels(answers, "top-k", 2, "drop")
+    torch.testing.assert_close(dropped[0], torch.tensor([0, 0.625, 0, 0.375]))
+    for rest in ("spread", "drop"):
+        torch.testing.assert_close(surrogate_labels(answers, "top-k", 4, rest), answers)
+    assert surrogate_labels(answers, "hard", 2, "drop").tolist() == [1, 2]
+    with pytest.raises(UsageError, match="the 5 largest of 4"):
+        surrogate_labels(answers, "top-k", 5, "drop")
+
+
+def test_mixtures_lie_between_two_images(adversary: Adversary) -> None:
+    images = np.array([[[[0, 255]]], [[[255, 0]]]], dtype=np.uint8)
+    mixed = mixtures_of(images, 401, 1.0, adversary)
+    assert mixed.shape == (401, 1, 1, 2)
+    sums = mixed.astype(int).sum(axis=(1, 2, 3))
+    assert set(sums.tolist()) <= {254, 255, 256}
+    between = (mixed[:, 0, 0, 0] > 0) & (mixed[:, 0, 0, 0] < 255)
+    assert 140 < between.sum() < 260  # half of the pairs are of two different images
+    assert np.array_equal(mixed, mixtures_of(images, 401, 1.0, adversary))
+    other = mixtures_of(images, 401, 1.0, replace(adversary, seed=8))
+    assert not np.array_equal(mixed, other)
+
+
+def test_mixtures_cost_queries(adversary: Adversary) -> None:
+    service = Service()
+    attack = Extraction(budget=60, mixtures=90, architecture="dense", epochs=1, labels="hard")
+    made = attack.run(Target(Untouchable(), service), adversary)
+    assert made.queries == sum(map(len, service.asked)) == 150
+    assert made.images == 60
+
+
+@pytest.mark.parametrize("augmentation", ["random", "alternating"])
+def test_a_surrogate_is_augmented_as_the_owner_does(
+    augmentation: str, adversary: Adversary
+) -> None:
+    plain = Extraction(budget=64, architecture="dense", epochs=1)
+    models = [
+        attack.run(Target(Untouchable(), Service()), adversary).model
+        for attack in (plain, replace(plain, augment=True, augmentation=augmentation))
+    ]
+    first, second = (next(iter(model.state_dict().values())) for model in models)
+    weights = [torch.cat([p.flatten() for p in model.parameters()]) for model in models]
+    assert torch.equal(first, second)  # mean of the same images
+    assert not torch.equal(*weights)
+
+
 def test_the_surrogate_learns_the_service(adversary: Adversary) -> None:
     """The service's answers differ from the data's labels; soft ones teach more than hard ones."""
     service = Service()
@@ -127,6 +179,11 @@ def test_a_surrogate_starts_from_random_weights(target: Target, adversary: Adver
         lambda: Extraction(labels="logits"),
         lambda: Extraction(architecture=""),
         lambda: Extraction(budget=-1),
+        lambda: Extraction(mixtures=-1),
+        lambda: Extraction(mixing=0.0),
+        lambda: Extraction(labels="top-k", k=0),
+        lambda: Extraction(rest="guess"),
+        lambda: Extraction(augmentation="turned"),
     ],
 )
 def test_values_out_of_range_are_refused(make: object) -> None:
