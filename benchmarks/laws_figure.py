@@ -112,7 +112,7 @@ def _plot(growth: Growth, cost: Cost, x: list[float], y: list[float]) -> Iterato
     yield from _grid(right, top)
     yield f'<text class="label" x="{_WIDTH / 2}" y="{_HEIGHT + 33}">{growth.title}</text>'
     yield f'<text class="cost" x="{-_LEFT + 8}" y="-9">{cost.title}</text>'
-    yield f'<text class="law" x="{_WIDTH}" y="-9">{_law(growth, cost, first, second)}</text>'
+    yield f'<text class="law" x="{_WIDTH}" y="-9">{law(growth, cost, x, y)}</text>'
     curve = [min(x) / 2 + (right[1] - min(x) / 2) * i / 60 for i in range(61)]
     points = " ".join(
         f"{_WIDTH * at / right[1]:.1f},{_HEIGHT * (1 - value / top[1]):.1f}"
@@ -127,12 +127,14 @@ def _plot(growth: Growth, cost: Cost, x: list[float], y: list[float]) -> Iterato
         )
 
 
-def _law(growth: Growth, cost: Cost, first: float, second: float) -> str:
-    """The fitted law as text."""
+def law(growth: Growth, cost: Cost, x: list[float], y: list[float]) -> str:
+    """The fitted law as text; without its slope where it changes y by less than a hundredth."""
+    first, second = fit(x, y, cost.logarithm)
+    low, high = (first + second * (log2(at) if cost.logarithm else at) for at in (min(x), max(x)))
     name = growth.symbol
+    if abs(high - low) < 0.01 * max(abs(low), abs(high)):
+        return f"{_digits(sum(y) / len(y))}, whatever {name}"
     growing = f"log₂ {name}" if cost.logarithm else name
-    if abs(second) < 1e-3 * abs(first):
-        return f"{_digits(first)}, whatever {name}"
     sign = "+" if second >= 0 else "−"
     return f"{_digits(first)} {sign} {_digits(abs(second))} {growing}"
 

@@ -57,6 +57,22 @@ def test_a_law_is_found_again(benchmark):
     assert (first, second) == pytest.approx((0.0, 2.0), abs=1e-9)
 
 
+def test_a_law_names_its_slope_where_its_line_rises(benchmark):
+    """A slope of 0.00002 raises 0.09 by a quarter over 1,000 triggers, and that can be seen."""
+    laws = benchmark("laws_figure")
+    triggers, verify, proof = laws.COLUMNS[0], laws.ROWS[3], laws.ROWS[2]
+    counts = [50.0, 400.0, 1000.0]
+
+    def told(slope: float, cost=verify) -> str:
+        return laws.law(triggers, cost, counts, [0.09 + slope * count for count in counts])
+
+    assert told(0.00002) == "0.090 + 0.000020 n"
+    assert told(-0.00002) == "0.090 − 0.000020 n"
+    assert told(0.0000005) == "0.090, whatever n"
+    flat = [0.5 + 1e-4 * count for count in (1, 2, 3)]
+    assert laws.law(triggers, proof, [50.0, 400.0, 1000.0], flat) == "0.50, whatever n"
+
+
 def test_the_figure_has_a_dot_for_each_measurement(benchmark):
     lines = [
         {
