@@ -112,7 +112,7 @@ class CommittedRows:
         # cell (b, j) is flat[n j + b]: rows of 2^a positions are consecutive, the last may be short
         flat = np.ascontiguousarray(values.cells).reshape(-1)
         full = layout.cells >> layout.row_positions_log
-        self._full_rows = flat[: full * layout.row_length].reshape(full, layout.row_length)
+        self._full_rows = self._rows_of(values.cells)
         self._last_row = np.zeros((layout.witness_rows - full, layout.row_length), dtype=np.uint32)
         rest = flat[full * layout.row_length :]
         self._last_row.reshape(-1)[: len(rest)] = rest
@@ -123,6 +123,27 @@ class CommittedRows:
 
     def __repr__(self) -> str:
         return "CommittedRows()"
+
+    def without_cells(self) -> CommittedRows:
+        """These rows but for most cells, to be sent to one who has them; for ``with_cells``."""
+        return self._with_full_rows(self._full_rows[:0])
+
+    def with_cells(self, cells: NDArray[np.uint32]) -> CommittedRows:
+        """The whole rows again, which hold these cells, (J, n), and do not copy them."""
+        return self._with_full_rows(self._rows_of(cells))
+
+    def _with_full_rows(self, rows: NDArray[np.uint32]) -> CommittedRows:
+        """The same tableau but for the full rows; nothing is copied or drawn."""
+        others = CommittedRows.__new__(CommittedRows)
+        vars(others).update(vars(self), _full_rows=rows)
+        return others
+
+    def _rows_of(self, cells: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """The rows that cells (J, n) fill, uint32 (full rows, R)."""
+        layout = self._layout
+        full = layout.cells >> layout.row_positions_log
+        flat = np.ascontiguousarray(cells).reshape(-1)
+        return flat[: full * layout.row_length].reshape(full, layout.row_length)
 
     def encode(self) -> NDArray[np.uint32]:
         """The encoded tableau, uint32 (base_rows, N): all rows at 3 w^c, c = 0 .. N - 1."""

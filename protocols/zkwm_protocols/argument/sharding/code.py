@@ -29,16 +29,19 @@ class ShardedCodewords:
 
     Args:
         crew: the workers.
+        cells: what the crew shares of the witness, (J, n).
         layout: all sizes.
-        rows: the tableau.
+        rows: the tableau of these cells.
         nonces: 32 N bytes.
     """
 
-    def __init__(self, crew: Crew, layout: Layout, rows: CommittedRows, nonces: bytes) -> None:
+    def __init__(
+        self, crew: Crew, cells: object, layout: Layout, rows: CommittedRows, nonces: bytes
+    ) -> None:
         self._crew = crew
         self._layout = layout
-        self._shared = crew.share(rows)
-        self.rows: CommittedRows = crew.local(self._shared)
+        self._shared = cells, crew.share(rows.without_cells())
+        self.rows = rows
         self.tree: ColumnTree = tree_of(self._leaves(nonces))
 
     def __repr__(self) -> str:
@@ -56,7 +59,7 @@ class ShardedCodewords:
         ]
         calls = [
             (
-                self._shared,
+                *self._shared,
                 layout,
                 own,
                 tuple(drawn[coset.first :: step].tobytes() for coset in own),
@@ -72,7 +75,7 @@ class ShardedCodewords:
     def columns(self, indices: NDArray[np.int64]) -> NDArray[np.uint32]:
         """Columns by their places int64 (t,), uint32 (t, base_rows)."""
         parts = even_parts(self._layout.base_rows, self._crew.size)
-        calls = [(self._shared, indices, first, last) for first, last in parts]
+        calls = [(*self._shared, indices, first, last) for first, last in parts]
         return np.ascontiguousarray(np.concatenate(self._crew.call("columns", calls)).T)
 
 

@@ -51,20 +51,23 @@ class ShardedWitness:
         # which matches count is secret, and the prover's choice alone
         chosen = choose_matches(np.concatenate(matches), statement.least_matches)
         marked = crew.call("mark", [(chosen[first:end],) for first, end in self._parts])
-        self.cells = np.empty((layout.cells, layout.triggers), dtype=np.uint32)
-        """All cells, (J, n); none once they are committed to."""
         self._multiplicities = np.zeros(layout.table_rows, dtype=np.uint32)
-        for (first, end), (cells, multiplicities) in zip(self._parts, marked, strict=True):
-            self.cells[:, first:end] = cells
+        cells = np.empty((layout.cells, layout.triggers), dtype=np.uint32)
+        while marked:  # of each worker's cells one copy is left
+            (first, end), (own, multiplicities) = self._parts[len(marked) - 1], marked.pop()
+            cells[:, first:end] = own
             self._multiplicities += multiplicities
+            del own
+        self._shared = crew.share(cells)
+        self.cells: NDArray[np.uint32] = crew.local(self._shared)
+        """All cells, (J, n), in memory that workers on this machine have, too."""
 
     def __repr__(self) -> str:
         return "ShardedWitness()"
 
     def codewords(self, layout: Layout, rows: CommittedRows, nonces: bytes) -> ShardedCodewords:
-        """The commitment's, of these cells, which are forgotten here: the rows hold them."""
-        self.cells = self.cells[:0]
-        return ShardedCodewords(self.crew, layout, rows, nonces)
+        """The commitment's, of these cells."""
+        return ShardedCodewords(self.crew, self._shared, layout, rows, nonces)
 
     def multiplicities(self, count: int) -> NDArray[np.uint32]:
         """How often each of ``count`` table rows is hit, (count,)."""

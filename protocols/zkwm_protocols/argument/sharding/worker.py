@@ -48,6 +48,7 @@ class ShardWorker:
 
     def leaves(
         self,
+        cells: NDArray[np.uint32],
         rows: CommittedRows,
         layout: Layout,
         cosets: Sequence[Coset],
@@ -56,19 +57,34 @@ class ShardWorker:
         """The leaves of some columns of the commitment, uint8 (m, 32) for each coset.
 
         Args:
-            rows: the whole tableau.
+            cells: of all triggers, (J, n).
+            rows: the tableau without them.
             layout: all sizes.
             cosets: which columns.
             nonces: theirs, for each coset.
         """
         pairs = zip(cosets, nonces, strict=True)
+        rows = rows.with_cells(cells)
         return [hash_leaves(layout, rows, drawn, coset) for coset, drawn in pairs]
 
     def columns(
-        self, rows: CommittedRows, places: NDArray[np.int64], first: int, last: int
+        self,
+        cells: NDArray[np.uint32],
+        rows: CommittedRows,
+        places: NDArray[np.int64],
+        first: int,
+        last: int,
     ) -> NDArray[np.uint32]:
-        """Codewords of rows first .. last - 1 at some places (t,): uint32 (last - first, t)."""
-        return rows.encode_at(places, first, last)
+        """Codewords of some rows at some places (t,): uint32 (last - first, t).
+
+        Args:
+            cells: of all triggers, (J, n).
+            rows: the tableau without them.
+            places: of the codewords.
+            first: the first row.
+            last: behind the last row.
+        """
+        return rows.with_cells(cells).encode_at(places, first, last)
 
     def tree(self, alphas: Sequence[Element], beta: Element) -> Block:
         """As ``TriggerShard.tree``."""
