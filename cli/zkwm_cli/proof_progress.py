@@ -71,9 +71,11 @@ class LongProof:
 
 def kernels() -> str:
     """Which kernels the prover runs here, in words."""
-    from zkwm_protocols.field.kernels.native import LEVEL, ON_GPU
+    from zkwm_protocols.field.kernels.native import LEVEL, ON_GPU, OTHER_VERSION
 
     there = "by Numba" if LEVEL is None else f"from C ({LEVEL})"
+    if OTHER_VERSION is not None:
+        there += ", since those from C are of another version"
     return f"on the GPU, and {there}" if ON_GPU else there
 
 

@@ -7,8 +7,9 @@ anything leaves this module.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -29,12 +30,14 @@ from zkwm_protocols.argument_response import ArgumentResponse, Refusal, make_sta
 from zkwm_protocols.challenge import ArgumentChallenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening, NotEnoughMatches, UsageError
-from zkwm_protocols.field.kernels.native import LEVEL
+from zkwm_protocols.field.kernels.native import LEVEL, OTHER_VERSION
 from zkwm_protocols.leaves import SALT_BYTES
 
 if TYPE_CHECKING:
     from zkwm.data import ImageData
     from zkwm_protocols.argument.statement import Statement
+
+_LOGGER = logging.getLogger(__name__)
 
 ArgumentProgress: TypeAlias = Callable[[str, float], None]
 """Called with the name of a step and how much of it is done, 0 to 1."""
@@ -229,12 +232,24 @@ def _prove(
     """The argument, as bytes; nothing is recorded yet. Raises NotEnoughMatches."""
     if LEVEL is None:  # no kernels from C
         require("numba")
+    if OTHER_VERSION is not None:
+        _log_other_version(OTHER_VERSION)
     release = version("zkwm")
     if ray:
         from zkwm.owner.proof_on_ray import prove_on_ray as prove
     else:
         from zkwm_protocols.argument.prover import prove
     return prove(statement, images, salts, secret=secret, release=release, progress=progress)
+
+
+@cache
+def _log_other_version(version: int) -> None:
+    """Say once that kernels from C are there, but not those of these sources."""
+    _LOGGER.warning(
+        "the kernels from C are of version %d, not of this one's: slower ones run by Numba; "
+        "install zkwm again, or run `python hatch_build.py` in its repository",
+        version,
+    )
 
 
 def _refuse(state: VaultState, commitment: Commitment, challenge: ArgumentChallenge) -> Refusal:

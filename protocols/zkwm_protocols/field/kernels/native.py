@@ -8,8 +8,10 @@
                                   loops on a GPU (``by_cuda``) and the others at the best level
 
 Where the library is missing, or of another VERSION, ``LEVEL`` is None and the same kernels are
-compiled by Numba; the results are equal bit for bit. C checks nothing: whoever calls a kernel first
-checks type, layout and size of every array, by ``words`` and its siblings. Calls release the GIL.
+compiled by Numba; the results are equal bit for bit. Another VERSION, as after an update of an
+editable install, is logged by who asks for a proof (``OTHER_VERSION``). C checks nothing: whoever
+calls a kernel first checks type, layout and size of every array, by ``words`` and its siblings.
+Calls release the GIL.
 """
 
 from __future__ import annotations
@@ -38,16 +40,18 @@ _FILE = Path(__file__).with_name("c_kernels.so")
 _AnyArray = NDArray[Any]
 
 
-def _open() -> ctypes.CDLL | None:
-    """The library, None where it is missing or of another version."""
+def _open() -> tuple[ctypes.CDLL | None, int | None]:
+    """The library, None where it is missing or of another version, and that version."""
     try:
         library = ctypes.CDLL(str(_FILE))
     except OSError:
-        return None
-    return library if library.zkwm_kernels_version() == VERSION else None
+        return None, None
+    there = int(library.zkwm_kernels_version())
+    return (library, None) if there == VERSION else (None, there)
 
 
-_LIBRARY = _open()
+_LIBRARY, OTHER_VERSION = _open()
+"""``OTHER_VERSION`` is that of a library that does not fit these sources, else None."""
 
 
 def available() -> tuple[str, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,6 +42,24 @@ def test_the_environment_chooses_the_level() -> None:
     assert level_of_process("sse9").startswith(
         "zkwm_protocols.errors.UsageError: ZKWM_KERNELS=sse9"
     )
+
+
+@pytest.mark.skipif(not native.available(), reason="no kernels from C")
+def test_kernels_of_another_version_are_not_run(tmp_path: Path) -> None:
+    """As after an update of an editable install: the sources are newer than the library."""
+    source, version = Path(str(native.__file__)), f"\nVERSION = {native.VERSION}\n"
+    text = source.read_text()
+    assert version in text
+    newer = tmp_path / source.name
+    newer.write_text(text.replace(version, f"\nVERSION = {native.VERSION + 1}\n"))
+    shutil.copy(source.with_name("c_kernels.so"), tmp_path)
+    spec = importlib.util.spec_from_file_location("newer_native", newer)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (module.LEVEL, module.OTHER_VERSION) == (None, native.VERSION)
+    assert native.OTHER_VERSION is None
 
 
 @pytest.mark.parametrize(

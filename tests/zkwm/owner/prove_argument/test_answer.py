@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.argued import SHAPE, Scene, answer, opening_instead, save_linear
 from tests.support.dispute import PASSPHRASE, random_images
+from zkwm.owner import prove_argument
 from zkwm.owner.commit import commit
 from zkwm.owner.prove import disclosure, prove
 from zkwm.owner.vault import Vault
@@ -41,6 +42,16 @@ def test_an_argument_opens_nothing_and_is_one_bit(scene: Scene) -> None:
     assert statement.leaves == scene.commitment.leaves
     assert scene.challenge.body() in statement.context
     assert scene.commitment.header.to_bytes() in statement.context
+
+
+def test_kernels_of_another_version_are_logged(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(prove_argument, "OTHER_VERSION", -1)
+    scene.answer()
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("zkwm.owner.prove_argument", "WARNING")
+    assert "version -1" in record.getMessage()
 
 
 def test_the_same_challenge_gives_the_same_bytes_and_no_new_bit(scene: Scene) -> None:
