@@ -151,6 +151,8 @@ def survival(lines: list[Line]) -> Iterator[str]:
             f"| {trial}{marks} | {100 * mean:.1f} % | {counted} | **{cells[0]}** | {of_all:.0f} "
             f"| {' | '.join(cells[1:])} | {example['bar']:.0f} | {example['goal']:.0f} |"
         )
+    if all("bits_by_scores" in line for line in robust):
+        yield from _by_scores(lines)
     yield from (
         "",
         "The worst of the seeds that count; in parentheses where none does.",
@@ -165,6 +167,17 @@ def survival(lines: list[Line]) -> Iterator[str]:
         "`benchmarks/results/survival_search.jsonl`.",
         "",
     )
+
+
+def _by_scores(lines: list[Line]) -> Iterator[str]:
+    """What points (SPEC.md 8.6) leave in the worst seed that counts, a sentence for each kind."""
+    for kind in KINDS:
+        rows = [line for line in lines if line["kind"] == kind and line["trial"] != "none"]
+        found = (
+            f"{trial} {_worst([line for line in rows if line['trial'] == trial], 'bits_by_scores')}"
+            for trial in dict.fromkeys(line["trial"] for line in rows)
+        )
+        yield from ("", f"By points, {kind}: {'; '.join(found)}.")
 
 
 def fresh(lines: list[Line]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,12 +9,11 @@ from typing import Any
 import pytest
 
 from tests.reference.verdict import failing_check
-from tests.support.dispute import CLASSES, Claimant, TestJudge, new_judge, random_images, verdict_of
-from tests.support.scored_suspect import ScoredSuspect, marked_scores
+from tests.support.dispute import CLASSES
+from tests.support.signed_verdicts import add_to, resigned, signed_verdict
 from zkwm.judge.verdict import Verdict
 from zkwm_protocols.challenge import OpeningChallenge
 from zkwm_protocols.commitment import Header, LabelMode
-from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.ranks import Statistic
 from zkwm_protocols.score_points import largest_points
@@ -23,32 +21,6 @@ from zkwm_protocols.verdict_file import VerdictFile
 
 _POINTS = 6
 """Their place in the row of a trigger."""
-
-
-def signed(statistic: Statistic, *, silent: int = 0) -> tuple[TestJudge, bytes]:
-    """A judge, and their signed verdict about 50 triggers, of which some got no answer."""
-    judge, owner = new_judge(), Claimant(random_images(50))
-    suspect = ScoredSuspect(owner.images, marked_scores(owner.labels, 9.0))
-    for image in owner.images[:silent]:
-        suspect.scores[image.tobytes()] = "timed out"
-    challenge = judge.challenge(owner.commitment, suspect, reveal=50, statistic=statistic)
-    proof = owner.answer(challenge, [0])
-    verdict = verdict_of(lambda: judge.verify(owner.commitment, suspect, challenge, proof))
-    return judge, judge.sign_verdict(verdict)
-
-
-def resigned(judge: TestJudge, file: bytes, change: Callable[[Any], object]) -> bytes:
-    """The file with a changed body, signed by the judge's own key."""
-    fields = VerdictFile.from_bytes(file).fields()
-    change(fields)
-    body = encode(fields)
-    signature = judge.key.signing.sign("verdict", hashlib.sha256(body).digest())
-    return VerdictFile(body, signature).to_bytes()
-
-
-def _sum(value: Any, place: int, change: int) -> None:
-    """Change value, largest or needed sum."""
-    value["evidence"]["rank_sum"][place] += change
 
 
 def _term(value: Any, change: int) -> None:
@@ -67,10 +39,10 @@ def _exchange(triggers: list[Any]) -> None:
 CHANGES: dict[str, Callable[[Any], object]] = {
     "more evidence": lambda value: _term(value, 1),
     "less evidence": lambda value: _term(value, -1),
-    "a larger sum": lambda value: _sum(value, 0, 1),
-    "a larger whole": lambda value: _sum(value, 1, 1),
-    "less needed": lambda value: _sum(value, 2, -1),
-    "more needed": lambda value: _sum(value, 2, 1),
+    "a larger sum": lambda value: add_to(value["evidence"]["rank_sum"], 0, 1),
+    "a larger whole": lambda value: add_to(value["evidence"]["rank_sum"], 1, 1),
+    "less needed": lambda value: add_to(value["evidence"]["rank_sum"], 2, -1),
+    "more needed": lambda value: add_to(value["evidence"]["rank_sum"], 2, 1),
     "no sum": lambda value: value["evidence"].update(rank_sum=None),
     "points of one trigger raised": lambda value: _points(
         value, bytes([largest_points(CLASSES)] * CLASSES)
@@ -85,7 +57,7 @@ CHANGES: dict[str, Callable[[Any], object]] = {
 
 
 def test_points_are_recounted_by_readers_and_by_the_reference(quick_labels: None) -> None:
-    judge, file = signed(Statistic.SCORES)
+    judge, file = signed_verdict(Statistic.SCORES)
     public = VerdictFile.from_bytes(file).fields()["judge"]
     assert Verdict.from_bytes(file, judge.public).proven
     assert failing_check(file, public) is None
@@ -98,7 +70,7 @@ def test_points_are_recounted_by_readers_and_by_the_reference(quick_labels: None
 
 
 def test_unanswered_triggers_have_no_points(quick_labels: None) -> None:
-    judge, file = signed(Statistic.SCORES, silent=2)
+    judge, file = signed_verdict(Statistic.SCORES, silent=2)
     public = VerdictFile.from_bytes(file).fields()["judge"]
     Verdict.from_bytes(file, judge.public)
     assert failing_check(file, public) is None
@@ -140,7 +112,7 @@ QUESTIONS: dict[str, tuple[int, Callable[[Any], object]]] = {
 @pytest.mark.parametrize("statistic", [Statistic.RANKS, Statistic.SCORES])
 def test_what_no_judge_asks_is_refused(statistic: Statistic, name: str, quick_labels: None) -> None:
     """The sum stays right, since the first trigger counts for nothing before and after."""
-    judge, file = signed(statistic, silent=1)
+    judge, file = signed_verdict(statistic, silent=1)
     outputs, change = QUESTIONS[name]
     public = VerdictFile.from_bytes(file).fields()["judge"]
 
@@ -163,7 +135,7 @@ def test_what_no_judge_asks_is_refused(statistic: Statistic, name: str, quick_la
 
 @pytest.mark.parametrize("statistic", [Statistic.MATCHES, Statistic.RANKS])
 def test_points_that_nobody_counted(statistic: Statistic, quick_labels: None) -> None:
-    judge, file = signed(statistic)
+    judge, file = signed_verdict(statistic)
     public = VerdictFile.from_bytes(file).fields()["judge"]
     assert failing_check(file, public) is None
     altered = resigned(judge, file, lambda value: _points(value, bytes(CLASSES)))

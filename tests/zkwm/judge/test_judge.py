@@ -29,11 +29,6 @@ from zkwm_protocols.suspect_identity import Preprocessing
 pytestmark = pytest.mark.usefixtures("quick_labels")
 
 
-@pytest.fixture(scope="module")
-def owner() -> Claimant:
-    return Claimant(random_images(200))
-
-
 @pytest.fixture
 def stolen_model(owner: Claimant) -> TableSuspect:
     return marked(owner.images, owner.labels, name="the adversary's")

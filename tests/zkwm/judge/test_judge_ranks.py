@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from tests.support.dispute import (
     CLASSES,
@@ -15,10 +14,9 @@ from tests.support.dispute import (
     refused,
     verdict_of,
 )
+from tests.support.scored_suspect import ScoredSuspect, marked_scores
 from zkwm.judge.judge import Judge
 from zkwm.report import render_report, render_text
-from zkwm.suspects import Answer
-from zkwm.suspects.suspect import answer_from_scores
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.encoding import decode, encode
 from zkwm_protocols.errors import InvalidOpening, Malformed, NotProven, SuspectUnusable
@@ -26,40 +24,6 @@ from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import Statistic, ranks, weighted_sum
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
-
-
-class ScoredSuspect(TableSuspect):
-    """A suspect with a row of scores for each image, or a problem."""
-
-    def __init__(self, scores: dict[bytes, NDArray[np.float64] | str], **options: object) -> None:
-        super().__init__(name="a scored table", **options)
-        self.scores = scores
-
-    def answer(self, images, preprocessing, *, progress=None):
-        # Nothing is known of images that the judge asks beside the triggers.
-        found = [self.scores.get(image.tobytes(), np.zeros(CLASSES)) for image in images]
-        return tuple(
-            Answer(None, row) if isinstance(row, str) else answer_from_scores(row, CLASSES)
-            for row in found
-        )
-
-
-def scores_of(images: NDArray[np.uint8], labels: NDArray[np.int64], strength: float):
-    """Scores with a habit for class 3, and ``strength`` more for each label."""
-    rows = np.random.default_rng(5).normal(size=(len(images), CLASSES))
-    rows[:, 3] += 8
-    rows[np.arange(len(images)), labels] += strength
-    return {image.tobytes(): row for image, row in zip(images, rows, strict=True)}
-
-
-@pytest.fixture(scope="module")
-def owner() -> Claimant:
-    return Claimant(random_images(200))
-
-
-@pytest.fixture
-def weakened(owner: Claimant) -> ScoredSuspect:
-    return ScoredSuspect(scores_of(owner.images, owner.labels, 2.5))
 
 
 def challenge_for(judge: Judge, owner: Claimant, suspect: TableSuspect, **terms: object):
@@ -91,7 +55,7 @@ def test_ranks_prove_what_matches_do_not(
 
 
 def test_an_innocent_model_is_not_proven(judge: Judge, owner: Claimant) -> None:
-    innocent = ScoredSuspect(scores_of(owner.images, owner.labels, 0.0))
+    innocent = ScoredSuspect(owner.images, marked_scores(owner.labels, 0.0))
     ranked = challenge_for(judge, owner, innocent, statistic=Statistic.RANKS)
     with pytest.raises(NotProven):
         judge.verify(owner.commitment, innocent, ranked, owner.answer(ranked, range(4)))

@@ -29,16 +29,6 @@ from zkwm_protocols.statistic_rules import require_room
 pytestmark = pytest.mark.usefixtures("quick_labels")
 
 
-@pytest.fixture(scope="module")
-def owner() -> Claimant:
-    return Claimant(random_images(200))
-
-
-@pytest.fixture
-def weakened(owner: Claimant) -> ScoredSuspect:
-    return ScoredSuspect(owner.images, marked_scores(owner.labels, 2.5))
-
-
 def asked(judge: Judge, owner: Claimant, suspect: TableSuspect) -> OpeningChallenge:
     return judge.challenge(owner.commitment, suspect, reveal=200, statistic=Statistic.SCORES)
 
