@@ -63,23 +63,13 @@ def main() -> None:
 
 def figures() -> Iterator[str]:
     """README's six figures, each with the file that it comes from."""
-    survival, nulls = _lines("survival.jsonl"), _lines("null_models.jsonl")
+    nulls = _lines("null_models.jsonl")
     speed = {line["benchmark"]: line for line in _lines("speed.jsonl")}
     yield "| figure | measured | from |"
     yield "|---|---|---|"
-    robust = docs_results_marks.lost(survival, "robust")
+    fair = docs_results_fair.in_short(_lines("grid_fair.jsonl"))
     rows = [
-        ("accuracy that the mark costs (CNN, Fashion-MNIST)", robust, "survival"),
-        (
-            "bits left of 664 after fine-tuning at twice the rate, worst seed that counts",
-            docs_results_marks.worst_bits(survival, "FTAL, twice the rate"),
-            "survival",
-        ),
-        (
-            "bits left after the strongest attack we know (confident-noise unlearning)",
-            docs_results_marks.worst_bits(survival, "fakes that the network is sure of"),
-            "survival",
-        ),
+        *(fair or docs_results_marks.in_short(_lines("survival.jsonl"))),
         (
             "innocent models that a false claim convicts (Liu et al., budget 64)",
             docs_results_marks.false_claims(nulls, budget=64),

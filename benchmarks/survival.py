@@ -9,8 +9,9 @@ The owner has 20,000 images of Fashion-MNIST, the adversary 6,000 others (10 % o
 (SPEC.md 8.2), ranks (8.4) and points (8.6). An attack counts if it ends at least one point of
 accuracy above a network trained from scratch on the adversary's images, for as many steps as the
 owner's (the bar of ``zkwm evaluate``; benchmarks/results/survival.jsonl and survival_fresh.jsonl
-are older: 600 steps, two kinds, the default of each). One JSON line for each seed and attack; lines that are there are
-not made again. ``survival_trials`` has the attacks. A grid of schemes is ``zkwm evaluate``'s.
+are older: 600 steps, two kinds, the default of each). One JSON line for each seed and attack; lines
+that are there are not made again. ``survival_trials`` has the attacks. A grid of schemes is ``zkwm
+evaluate``'s.
 
     python benchmarks/survival.py --data fashion-mnist.npz --models /tmp/survival \
         --output benchmarks/results/survival_fair.jsonl

@@ -158,3 +158,36 @@ PUBLISHED: tuple[Published, ...] = (
     Published(OWASP, "Uchida, neurons permuted (bits kept)", "uchida", "permutation", None, 56.2,
               "theirs: MNIST, read without alignment; ours: aligned with the unmarked model first"),
 )  # fmt: skip
+
+
+def published_rows(cells: tuple[Cell, ...]) -> tuple[tuple[str, ...], ...]:
+    """A row for each published cell that a cell of ours corresponds to."""
+    rows = []
+    for published in PUBLISHED:
+        ours = corresponding(published, cells)
+        if not ours:
+            continue
+        kept = [100 * (c.matches or 0) / (c.trials or 1) for c in ours]
+        accurate = [100 * c.accuracy_after for c in ours if c.accuracy_after is not None]
+        labels = sorted({f"{c.watermark} / {c.attack}" for c in ours})
+        rows.append(
+            (
+                published.study,
+                published.what,
+                "" if published.kept is None else f"{published.kept:g}",
+                "" if published.accuracy is None else f"{published.accuracy:g}",
+                _span(kept),
+                _span(accurate),
+                "; ".join(labels),
+                published.difference,
+            )
+        )
+    return tuple(rows)
+
+
+def _span(values: list[float]) -> str:
+    """The least and the greatest number, with one decimal."""
+    if not values:
+        return ""
+    low, high = f"{min(values):.1f}", f"{max(values):.1f}"
+    return low if low == high else f"{low} to {high}"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from zkwm.evaluation.plan.catalogue import entry_class
 from zkwm.evaluation.results.aggregate import NOTES, percent, squares
-from zkwm.evaluation.results.cell import Cell, CountedBy, Status
+from zkwm.evaluation.results.cell import CountedBy, Status
 from zkwm.evaluation.results.figures import (
     Frame,
     attack_figure,
@@ -27,7 +27,7 @@ from zkwm.evaluation.results.figures import (
 )
 from zkwm.evaluation.results.means import mean_tables
 from zkwm.evaluation.results.outcome import Table
-from zkwm.evaluation.results.published import PUBLISHED, corresponding
+from zkwm.evaluation.results.published import published_rows
 from zkwm.evaluation.results.summary import headline, survivals
 from zkwm.evaluation.results.tables import (
     attack_table,
@@ -123,31 +123,6 @@ def extra_tables(outcome: GridResult) -> dict[str, Table]:
             rows,
         )  # fmt: skip
     return tables
-
-
-def published_rows(cells: tuple[Cell, ...]) -> tuple[tuple[str, ...], ...]:
-    """A row for each published cell that a cell of ours corresponds to."""
-    rows = []
-    for published in PUBLISHED:
-        ours = corresponding(published, cells)
-        if not ours:
-            continue
-        kept = [100 * (c.matches or 0) / (c.trials or 1) for c in ours]
-        accurate = [100 * c.accuracy_after for c in ours if c.accuracy_after is not None]
-        labels = sorted({f"{c.watermark} / {c.attack}" for c in ours})
-        rows.append(
-            (
-                published.study,
-                published.what,
-                "" if published.kept is None else f"{published.kept:g}",
-                "" if published.accuracy is None else f"{published.accuracy:g}",
-                _span(kept),
-                _span(accurate),
-                "; ".join(labels),
-                published.difference,
-            )
-        )
-    return tuple(rows)
 
 
 def figure_files(outcome: GridResult) -> Iterator[tuple[str, str]]:
@@ -270,14 +245,6 @@ def _facts(outcome: GridResult) -> tuple[tuple[str, str], ...]:
         ("versions", ", ".join(f"{name} {version}" for name, version in by_package.items())),
         ("machine", f"{platform.machine()}, {os.cpu_count()} processors, {platform.system()}"),
     )
-
-
-def _span(values: list[float]) -> str:
-    """The least and the greatest number, with one decimal."""
-    if not values:
-        return ""
-    low, high = f"{min(values):.1f}", f"{max(values):.1f}"
-    return low if low == high else f"{low} to {high}"
 
 
 def _file_name(number: int, label: str) -> str:

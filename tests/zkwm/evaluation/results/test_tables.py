@@ -19,7 +19,8 @@ from zkwm.evaluation.results.cell import Cell, CountedBy
 from zkwm.evaluation.results.figures import Frame, attack_figure
 from zkwm.evaluation.results.means import interval, mean_tables
 from zkwm.evaluation.results.outcome import GridResult
-from zkwm.evaluation.results.report import figures, published_rows, write_report
+from zkwm.evaluation.results.published import published_rows
+from zkwm.evaluation.results.report import figures, write_report
 from zkwm.evaluation.results.summary import headline, survivals
 from zkwm.evaluation.results.tables import (
     attack_table,
