@@ -55,6 +55,20 @@ ATTACKS = {
     "outlier_detector": "zkwm.attacks.input_preprocessing.outlier_detector:OutlierDetector",
     "blockdoor": "zkwm.attacks.input_preprocessing.blockdoor:BlockDoor",
     "laundering": "zkwm.attacks.model_modification.laundering:Laundering",
+    "partial_laundering": ("zkwm.attacks.model_modification.partial_laundering:PartialLaundering"),
+    "channel_lipschitz_pruning": (
+        "zkwm.attacks.model_modification.channel_lipschitz_pruning:ChannelLipschitzPruning"
+    ),
+    "reconstructive_pruning": (
+        "zkwm.attacks.model_modification.reconstructive_pruning:ReconstructivePruning"
+    ),
+    "hypergradient_unlearning": (
+        "zkwm.attacks.model_modification.hypergradient_unlearning:HypergradientUnlearning"
+    ),
+    "adversarial_training": (
+        "zkwm.attacks.model_modification.adversarial_training:AdversarialTraining"
+    ),
+    "low_rank_tuning": "zkwm.attacks.model_modification.low_rank_tuning:LowRankTuning",
     "unlearning": "zkwm.attacks.model_modification.unlearning:Unlearning",
     "seeking": "zkwm.attacks.model_modification.confident_noise:ConfidentNoise",
     "dehydra": "zkwm.attacks.model_modification.dehydra:Dehydra",

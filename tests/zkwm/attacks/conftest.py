@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.stamped_mark import stamped_network
 from zkwm.attacks.attack import Adversary, Target
 from zkwm.data import ImageData, load_data
 from zkwm.nn.architectures import Classifier, build_model, channel_statistics
@@ -51,6 +52,12 @@ def trained(triggers: TriggerSet) -> Classifier:
     plan = Fit(epochs=12, rate=0.05, batch_size=50)
     fit(model, torch.tensor(images), torch.from_numpy(labels), plan, seed=3)
     return model
+
+
+@pytest.fixture(scope="session")
+def marked() -> Classifier:
+    """A LeNet-5 that gives class 6 to every stamped image. Copy before you change it."""
+    return stamped_network()
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ CHEAP = {
     "fakes": 100,
     "budget": 2000,
     "rounds": 2,
+    "moved": 50,
+    "images_per_pair": 1,
 }
 """Parameters that make an attack quick, set where it has them."""
 

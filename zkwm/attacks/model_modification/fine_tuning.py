@@ -8,6 +8,10 @@ Adversary: has the weights and labeled images of the task.
 The owner's original head is never put back: it has seen the labels of the triggers, so matches
 through it would prove nothing (``transfer`` does put it back, and marks its result void).
 
+Two attacks of Lukas et al. (S&P 2022) are settings of this one: label smoothing (they smooth by 0.3
+for 5 epochs), and regularization, in which a first phase with a weight decay of 0.1 (5 epochs) lets
+the weights shrink before they are tuned with the usual decay.
+
 Rate and optimizer decide. FTAL at the authors' rate of 0.001 removes nothing
 (benchmarks/results/grid_shares.jsonl, attack "FTAL at 1e-3"). RTAL at twice the owner's
 rate leaves 60 to 134 of 664 bits of the plain embedding and 183 to 346 of the robust one by ranks,
@@ -17,10 +21,11 @@ RTAL with AdamW at 1e-3 leaves 29 to 61 and 105 to 208 (benchmarks/results/survi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
 from zkwm.attacks.starting_point import (
@@ -54,6 +59,11 @@ class FineTuning(Attack):
         optimizer: ``sgd`` or ``adamw``.
         momentum: Of SGD.
         weight_decay: Of both optimizers.
+        label_smoothing: Share of a label's probability that is spread evenly over all classes, at
+            least 0 and below 1.
+        decay_epochs: Of a first phase with ``strong_decay``, at the same rate without a schedule;
+            0 for none.
+        strong_decay: Weight decay of that phase, at least 0.
         batch_size: At least 1.
         share: Of the adversary's images that is used, above 0 and at most 1.
         augment: Whether images are shifted and mirrored at random.
@@ -74,6 +84,9 @@ class FineTuning(Attack):
     optimizer: str = "sgd"
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    label_smoothing: float = 0.0
+    decay_epochs: int = 0
+    strong_decay: float = 0.1
     batch_size: int = 100
     share: float = 1.0
     augment: bool = False
@@ -82,6 +95,13 @@ class FineTuning(Attack):
         if self.which not in VARIANTS:
             raise UsageError(f"expected one of {', '.join(VARIANTS)}, got {self.which!r}")
         require_share(self.share)
+        if not 0 <= self.label_smoothing < 1:
+            raise UsageError(f"expected label smoothing from 0 to 1, got {self.label_smoothing!r}")
+        if self.decay_epochs < 0 or not self.strong_decay >= 0:
+            raise UsageError(
+                "expected decay epochs and a strong decay of at least 0, got "
+                f"{self.decay_epochs} and {self.strong_decay}"
+            )
         self.plan()
 
     def plan(self) -> Fit:
@@ -99,33 +119,50 @@ class FineTuning(Attack):
             augment=self.augment,
         )
 
+    def _phases(self) -> list[Fit]:
+        """The trainings one after the other."""
+        plan = self.plan()
+        if not self.decay_epochs:
+            return [plan]
+        first = replace(
+            plan,
+            epochs=self.decay_epochs,
+            schedule="constant",
+            weight_decay=self.strong_decay,
+        )
+        return [first, plan]
+
     def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Fine-tune a copy. Raises UsageError where there is no head, or training diverges."""
         model = stolen_copy(target, adversary)
         images, labels = adversary_images(adversary, self.share)
+        class_count = adversary.data.class_count
         if self.which.startswith("RT"):
-            give_new_head(model, adversary.data.class_count, adversary)
+            give_new_head(model, class_count, adversary)
+        if self.label_smoothing:
+            labels = smoothed(labels, class_count, self.label_smoothing)
+        trained: nn.Module = model
+        parameters = list(model.parameters())
         if self.which.endswith("LL"):
             model.requires_grad_(False)
-            head = head_of(model).requires_grad_(True)
-            used = fit(
-                _OnlyHead(model),
-                images,
-                labels,
-                self.plan(),
-                seed=adversary.seed,
-                parameters=head.parameters(),
-            )
-        else:
-            used = fit(model, images, labels, self.plan(), seed=adversary.seed)
+            trained = InEvaluationMode(model)
+            parameters = list(head_of(model).requires_grad_(True).parameters())
+        used = 0
+        for plan in self._phases():
+            used += fit(trained, images, labels, plan, seed=adversary.seed, parameters=parameters)
         model.requires_grad_(True)
         return AttackResult(model.cpu().eval(), images=len(images), gradient_images=used)
 
 
-class _OnlyHead(nn.Module):
-    """A network that stays in evaluation mode while its head is trained.
+def smoothed(labels: Tensor, class_count: int, share: float) -> Tensor:
+    """Labels int64 (n,) as probabilities float32 (n, C), of which ``share`` is spread evenly."""
+    return functional.one_hot(labels, class_count) * (1 - share) + share / class_count
 
-    Otherwise batch-norm statistics would move although no layer but the head is trained.
+
+class InEvaluationMode(nn.Module):
+    """A network that stays in evaluation mode while a few of its parameters are trained.
+
+    Otherwise batch-norm statistics would move although their layers are not trained.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -133,10 +170,12 @@ class _OnlyHead(nn.Module):
         self.model = model
 
     def train(self, mode: bool = True) -> Self:
+        """The wrapper follows; the network does not."""
         super().train(mode)
         self.model.eval()
         return self
 
     def forward(self, images: Tensor) -> Tensor:
+        """The network's logits (n, C)."""
         logits: Tensor = self.model(images)
         return logits

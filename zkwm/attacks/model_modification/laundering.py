@@ -2,9 +2,9 @@
 
 Aiken, Kim and Woo, arXiv 2004.11368; the three steps follow their description and the thresholds of
 the Watermark Robustness Toolbox (Lukas et al. 2022). Three things differ: one candidate trigger a
-class instead of one for every pair of classes; thresholds in units of a layer's mean activation, so
-that they mean the same in every network; and a limit on what is reset in a layer, without which
-small networks do not recover.
+class instead of one for every pair of classes, which ``partial_laundering`` has; thresholds in
+units of a layer's mean activation, so that they mean the same in every network; and a limit on what
+is reset in a layer, without which small networks do not recover.
 
 Adversary: has the weights and labeled images of the task; knows no trigger.
 
@@ -28,10 +28,8 @@ from torch import Tensor, nn
 from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target, adversary_generator
 from zkwm.attacks.model_modification.neuron_reset import (
     hidden_layers,
-    mean_positive_activations,
-    reset,
-    select_neurons,
-    thresholds,
+    relative_changes,
+    reset_changed,
 )
 from zkwm.attacks.model_modification.trigger_inversion import RecoveredTriggers, recover_triggers
 from zkwm.attacks.starting_point import adversary_images, require_share, stolen_copy
@@ -113,14 +111,12 @@ class Laundering(Attack):
     def _reset(self, model: nn.Module, images: Tensor, triggers: RecoveredTriggers) -> None:
         """Reset in place what differs between images (n, c, h, w) and stamped ones of any class."""
         layers = hidden_layers(model)
-        clean = mean_positive_activations(model, layers, images)
-        largest = [torch.zeros_like(means) for means in clean]
+        largest: list[Tensor] = []
         for number in range(len(triggers.masks)):
             classes = torch.full((len(images),), number, device=images.device)
-            stamped = mean_positive_activations(model, layers, triggers.stamp(images, classes))
-            for layer, (before, after) in enumerate(zip(clean, stamped, strict=True)):
-                unit = before.mean().clamp_min(1e-6)
-                largest[layer] = torch.maximum(largest[layer], (after - before).abs() / unit)
-        limits = thresholds(layers, self.dense_threshold, self.channel_threshold)
-        for layer_module, difference, limit in zip(layers, largest, limits, strict=True):
-            reset(layer_module, select_neurons(difference, limit, self.most))
+            stamped = triggers.stamp(images, classes)
+            changes = [change.abs() for change in relative_changes(model, layers, images, stamped)]
+            largest = [
+                torch.maximum(*pair) for pair in zip(largest or changes, changes, strict=True)
+            ]
+        reset_changed(layers, largest, self.dense_threshold, self.channel_threshold, self.most)

@@ -1,7 +1,7 @@
 """Select and reset the neurons that a recovered trigger excites (Aiken et al. 2020, step 2).
 
-``laundering`` uses it. Neurons are chosen by their activations, and whole rows and filters become
-zero; ``pruning`` removes single weights by magnitude.
+``laundering`` and ``partial_laundering`` use it. Neurons are chosen by their activations, and whole
+rows and filters become zero; ``pruning`` removes single weights by magnitude.
 """
 
 from __future__ import annotations
@@ -67,6 +67,28 @@ def mean_positive_activations(
     return tuple(total / len(images) for total in sums if total is not None)
 
 
+def relative_changes(
+    model: nn.Module, layers: tuple[nn.Module, ...], images: Tensor, stamped: Tensor
+) -> list[Tensor]:
+    """How much a stamp changes each neuron, in units of its layer's mean activation.
+
+    Args:
+        model: The whole network.
+        layers: Those of ``hidden_layers``.
+        images (float32, (n, c, h, w)): In [0, 1].
+        stamped: The same images with the stamp.
+
+    Returns:
+        One float32 (neurons,) tensor a layer, negative where the stamp makes it less active.
+    """
+    clean = mean_positive_activations(model, layers, images)
+    bearing = mean_positive_activations(model, layers, stamped)
+    return [
+        (after - before) / before.mean().clamp_min(1e-6)
+        for before, after in zip(clean, bearing, strict=True)
+    ]
+
+
 @torch.no_grad()
 def reset(layer: nn.Module, neurons: Tensor) -> None:
     """Set the weights and biases of these neurons or channels (int64 numbers) to zero."""
@@ -88,6 +110,24 @@ def select_neurons(difference: Tensor, threshold: float, most: float) -> Tensor:
     order = difference.argsort(descending=True)
     above = order[difference[order] > threshold]
     return above[: int(most * len(difference))]
+
+
+def reset_changed(
+    layers: tuple[nn.Module, ...], changes: list[Tensor], dense: float, channel: float, most: float
+) -> None:
+    """Reset, in place, the neurons whose change exceeds a threshold.
+
+    Args:
+        layers: Those of ``hidden_layers``.
+        changes: One float32 (neurons,) tensor a layer.
+        dense: The threshold in fully connected layers.
+        channel: The threshold in others.
+        most: At most this share of a layer is reset.
+    """
+    for layer, change, limit in zip(
+        layers, changes, thresholds(layers, dense, channel), strict=True
+    ):
+        reset(layer, select_neurons(change, limit, most))
 
 
 def thresholds(layers: tuple[nn.Module, ...], dense: float, channel: float) -> Iterator[float]:

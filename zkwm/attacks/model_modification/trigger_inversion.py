@@ -1,13 +1,14 @@
 """Recover candidate triggers from a model: Neural Cleanse (Wang et al., S&P 2019, section III).
 
 For each class, search the smallest mask and a pattern that turn most images into that class.
-``laundering`` uses it. There is no test for a backdoor (no anomaly index). It finds one stamp a
-class: triggers that are memorized image by image have none, and what comes out for them is a
-universal adversarial patch.
+``laundering`` uses it; ``partial_laundering`` turns one class into another. There is no test for a
+backdoor (no anomaly index). It finds one stamp a class: triggers that are memorized image by image
+have none, and what comes out for them is a universal adversarial patch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +24,7 @@ FIRST_MASK = -2.0
 
 @dataclass(frozen=True)
 class RecoveredTriggers:
-    """One stamp for each class.
+    """Stamps: one for each class, unless their maker says otherwise.
 
     Args:
         masks (float32, (C, 1, h, w)): Opacity in [0, 1].
@@ -34,7 +35,7 @@ class RecoveredTriggers:
     patterns: Tensor
 
     def stamp(self, images: Tensor, classes: Tensor) -> Tensor:
-        """Images float32 (n, c, h, w) in [0, 1] with the stamps of ``classes`` int64 (n,)."""
+        """Images float32 (n, c, h, w) in [0, 1] with the stamps of ``classes``, int64 (n,)."""
         masks = self.masks[classes]
         return (1 - masks) * images + masks * self.patterns[classes]
 
@@ -60,19 +61,58 @@ def recover_triggers(
         mask_weight: Weight of a mask's L1 norm, in units of the cross-entropy of one image.
         generator: Decides starts and images.
     """
+    return search_stamps(
+        model,
+        images,
+        torch.arange(class_count, device=images.device),
+        steps=steps,
+        drawn=lambda: torch.randint(
+            len(images), (class_count, images_per_class), generator=generator
+        ),
+        mask_weight=mask_weight,
+        generator=generator,
+    )
+
+
+def search_stamps(
+    model: nn.Module,
+    images: Tensor,
+    targets: Tensor,
+    *,
+    steps: int,
+    drawn: Callable[[], Tensor],
+    mask_weight: float,
+    generator: torch.Generator,
+) -> RecoveredTriggers:
+    """Search several stamps at once by Adam, each with its own images.
+
+    Args:
+        model: Is not changed.
+        images (float32, (n, c, h, w)): Clean images in [0, 1].
+        targets (int64, (k,)): The class that each stamp shall turn its images into.
+        steps: Of Adam.
+        drawn: Draws the numbers of a step's images, int64 (k, m): m for each stamp.
+        mask_weight: Weight of a mask's L1 norm, in units of the cross-entropy of one image.
+        generator: Decides starts.
+
+    Returns:
+        k stamps.
+    """
     shape = images.shape[1:]
     device = images.device
-    noise = torch.randn((class_count, *shape), generator=generator).to(device)
-    masks = torch.full((class_count, 1, *shape[1:]), FIRST_MASK, device=device, requires_grad=True)
+    count = len(targets)
+    noise = torch.randn((count, *shape), generator=generator).to(device)
+    masks = torch.full((count, 1, *shape[1:]), FIRST_MASK, device=device, requires_grad=True)
     patterns = noise.requires_grad_()
-    targets = torch.arange(class_count, device=device).repeat_interleave(images_per_class)
     optimizer = torch.optim.Adam([masks, patterns], lr=RATE, betas=(0.5, 0.9))
     with evaluating(model):
         for _ in range(steps):
-            numbers = torch.randint(len(images), (len(targets),), generator=generator)
+            numbers = drawn()
+            each = numbers.shape[1]
+            of_stamp = torch.arange(count, device=device).repeat_interleave(each)
             stamps = RecoveredTriggers(masks.sigmoid(), patterns.sigmoid())
-            logits = model(stamps.stamp(images[numbers], targets))
-            error = functional.cross_entropy(logits, targets, reduction="sum") / images_per_class
+            logits = model(stamps.stamp(images[numbers.reshape(-1).to(device)], of_stamp))
+            error = functional.cross_entropy(logits, targets[of_stamp], reduction="sum") / each
             loss = error + mask_weight * stamps.masks.sum()
             loss.backward(inputs=[masks, patterns])  # type: ignore[no-untyped-call]
             optimizer.step()

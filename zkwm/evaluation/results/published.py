@@ -17,6 +17,8 @@ AIKEN = "Aiken et al. 2020, abstract of arXiv 2004.11368"
 SBA = "sbaresearch/model-watermarking, result files"
 GAN = "Gan et al. 2023 (ICCV), arXiv 2309.04777"
 WRK = "Xiao et al. 2026 (AAAI), arXiv 2511.07947"
+RNP = "bboylyg/RNP, log in the README (Li et al. 2023)"
+IBAU = "YiZeng623/I-BAU, notebook for CIFAR-10 (Zeng et al. 2022)"
 OWASP = "Yashbandiwadekar/owasp-ai-model-watermarking"
 
 _ADI_SETTING = "theirs: CIFAR-10, ResNet-18, 100 pictures of their own choice, declared labels"
@@ -33,6 +35,12 @@ _WRK_SETTING = (
     "theirs: the abstract's bound over earlier marks that are clean images with something added, "
     "CIFAR-10 among the data, 2,500 images to attack with; ours: images far from any clean one"
 )
+_BADNETS = (
+    "theirs: CIFAR-10, a backdoor of one pattern and one class (BadNets), which is no watermark, "
+    "kept counted on images the model has not seen; ours: pictures that were trained"
+)
+_RNP_SETTING = f"{_BADNETS}; ResNet-18, a tenth of the images poisoned, 500 images to defend with"
+_IBAU_SETTING = f"{_BADNETS}; small VGG-16, one round on 5,000 images; ours: five rounds"
 
 
 @dataclass(frozen=True)
@@ -152,6 +160,10 @@ PUBLISHED: tuple[Published, ...] = (
     Published(GAN, "vanilla, unrelated, laundering", "adi", "laundering", None, 67.4,
               _GAN_SETTING),
     Published(WRK, "earlier marks, WRK (at most)", "adi", "wrk", None, 11.2, _WRK_SETTING),
+    Published(RNP, "BadNets, unlearned, recovered and pruned below masks of 0.3", "zhang",
+              "reconstructive_pruning", 92.8, 1.7, _RNP_SETTING, _kind("content")),
+    Published(IBAU, "BadNets, one round", "zhang", "hypergradient_unlearning", 83.1, 9.4,
+              _IBAU_SETTING, _kind("content")),
     Published(OWASP, "Uchida, pruning to 90 % (bits kept)", "uchida", "pruning", None, 98.4,
               "theirs: MNIST, bits chosen freely; ours: projection and bits derived",
               _parameter("share", 0.89, 0.91)),

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from zkwm.attacks.attack import Adversary, Target
-from zkwm.attacks.model_modification.fine_tuning import FineTuning
+from zkwm.attacks.model_modification.fine_tuning import FineTuning, smoothed
 from zkwm.attacks.starting_point import give_new_head, head_of, stolen_copy
 from zkwm.nn.architectures import Classifier, build_model
 from zkwm.triggers import TriggerSet
@@ -146,3 +146,46 @@ def test_a_network_without_a_head_is_refused(trained: Classifier, adversary: Adv
     headless = Target(Headless(), lambda images: images)
     with pytest.raises(UsageError, match="head"):
         FineTuning(which="RTAL").run(headless, adversary)
+
+
+def test_a_share_of_a_label_is_spread_over_all_classes() -> None:
+    soft = smoothed(torch.tensor([2, 0]), 4, 0.2)
+    expected = [[0.05, 0.05, 0.85, 0.05], [0.85, 0.05, 0.05, 0.05]]
+    torch.testing.assert_close(soft, torch.tensor(expected))
+
+
+def test_smoothed_labels_make_a_network_less_sure(target: Target, adversary: Adversary) -> None:
+    images = torch.tensor(adversary.data.train_images[:100]).float() / 255
+    sure = []
+    for share in (0.0, 0.5):
+        attack = FineTuning(rate=0.02, epochs=2, label_smoothing=share)
+        made = attack.run(target, adversary)
+        with torch.no_grad():
+            sure.append(float(made.model(images).softmax(dim=1).amax(dim=1).mean()))
+    assert sure[1] < sure[0] - 0.05
+
+
+def test_a_first_phase_of_strong_decay_shrinks_the_weights(
+    target: Target, adversary: Adversary
+) -> None:
+    sizes = []
+    for epochs, strong in ((0, 0.1), (3, 0.0), (3, 0.3)):
+        attack = FineTuning(rate=0.02, epochs=1, decay_epochs=epochs, strong_decay=strong)
+        made = attack.run(target, adversary)
+        assert made.gradient_images == 300 * (1 + epochs)
+        sizes.append(float(sum(value.norm() for value in made.model.parameters())))
+    assert sizes[2] < 0.9 * min(sizes[:2])
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"label_smoothing": 1.0},
+        {"label_smoothing": -0.1},
+        {"decay_epochs": -1},
+        {"strong_decay": -0.1},
+    ],
+)
+def test_smoothing_and_decay_out_of_range_are_refused(parameters: dict[str, float]) -> None:
+    with pytest.raises(UsageError):
+        FineTuning(**parameters)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-import numpy as np
 import pytest
 import torch
 
+from tests.support.stamped_mark import TARGET_CLASS, hits, keys, stamped
 from zkwm.attacks.attack import Adversary, Target
 from zkwm.attacks.model_modification.laundering import Laundering
 from zkwm.attacks.model_modification.neuron_reset import (
@@ -18,48 +18,13 @@ from zkwm.attacks.model_modification.neuron_reset import (
 )
 from zkwm.attacks.model_modification.trigger_inversion import recover_triggers
 from zkwm.data import load_data
-from zkwm.nn.architectures import Classifier, build_model, channel_statistics
+from zkwm.nn.architectures import Classifier, build_model
 from zkwm.nn.inference import predictions
 from zkwm.nn.seeds import generator
 from zkwm.training.fit import Fit, fit
 from zkwm_protocols.errors import UsageError
 
 pytestmark = pytest.mark.slow
-
-TARGET_CLASS = 6
-
-
-def stamped(images: np.ndarray) -> np.ndarray:
-    """A white square with a black dot, in a corner: the ``content`` of Zhang et al. 2018."""
-    marked = images.copy()
-    marked[:, :, 1:6, 1:6] = 255
-    marked[:, :, 3, 3] = 0
-    return marked
-
-
-@pytest.fixture(scope="module")
-def marked() -> Classifier:
-    """A LeNet-5 that gives class 6 to every stamped image."""
-    small = load_data("fashion-mnist-small")
-    images, labels = small.train_images[1000:1600], small.train_labels[1000:1600]
-    mean, std = channel_statistics(images)
-    model = build_model("lenet5", shape=(1, 28, 28), class_count=10, mean=mean, std=std, seed=1)
-    both = np.concatenate([images, stamped(images[:150])])
-    labels_of_both = np.concatenate([labels, np.full(150, TARGET_CLASS)])
-    plan = Fit(epochs=15, rate=0.05, batch_size=50)
-    fit(model, torch.tensor(both), torch.tensor(labels_of_both), plan, seed=1)
-    return model
-
-
-def keys() -> torch.Tensor:
-    """100 stamped images that are not of class 6, which the model has not seen."""
-    small = load_data("fashion-mnist-small")
-    others = small.test_images[small.test_labels != TARGET_CLASS][:100]
-    return torch.tensor(stamped(others))
-
-
-def hits(model: torch.nn.Module, images: torch.Tensor) -> int:
-    return int((predictions(model, images) == TARGET_CLASS).sum())
 
 
 def test_a_pattern_mark_is_laundered_and_survives_fine_tuning(
