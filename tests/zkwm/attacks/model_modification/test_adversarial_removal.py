@@ -110,6 +110,7 @@ def test_batch_norm_statistics_stay_in_unlearning(adversary: Adversary) -> None:
                                                    or "tracked" in name)  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_pattern_mark_is_unlearned(marked: Classifier, adversary: Adversary) -> None:
     attack = HypergradientUnlearning(batch_size=10, rate=0.003)
     made = attack.run(Target(marked, marked), adversary)

@@ -173,7 +173,7 @@ def test_a_first_phase_of_strong_decay_shrinks_the_weights(
         attack = FineTuning(rate=0.02, epochs=1, decay_epochs=epochs, strong_decay=strong)
         made = attack.run(target, adversary)
         assert made.gradient_images == 300 * (1 + epochs)
-        sizes.append(float(sum(value.norm() for value in made.model.parameters())))
+        sizes.append(float(sum(value.detach().norm() for value in made.model.parameters())))
     assert sizes[2] < 0.9 * min(sizes[:2])
 
 
