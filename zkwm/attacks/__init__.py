@@ -42,6 +42,9 @@ ATTACKS = {
     "weight_noise": "zkwm.attacks.model_modification.weight_noise:WeightNoise",
     "weight_shifting": "zkwm.attacks.model_modification.weight_shifting:WeightShifting",
     "permutation": "zkwm.attacks.model_modification.permutation:Permutation",
+    "structural_obfuscation": (
+        "zkwm.attacks.model_modification.structural_obfuscation:StructuralObfuscation"
+    ),
     "distillation": "zkwm.attacks.model_extraction.distillation:Distillation",
     "extraction": "zkwm.attacks.model_extraction.extraction:Extraction",
     "data_free_extraction": "zkwm.attacks.model_extraction.data_free:DataFreeExtraction",

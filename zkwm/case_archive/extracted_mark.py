@@ -82,7 +82,7 @@ def pack_mark(model: Path, settings: ExtractionSettings, challenge: Challenge) -
     reader = make_reader(settings.watermark, **settings.parameters)
     mark = ExtractedMark(reader.name, {name: getattr(reader, name) for name in reader.judged})
     packed: Packed = {(ArchiveRole.EXTRACTION, NAME): mark.to_bytes()}
-    for name, data in load_with_files(model)[1].items():
+    for name, data in load_with_files(model, any_width=True)[1].items():
         packed[ArchiveRole.SUSPECT, name] = data
     if settings.reference is not None:
         for name, data in load_with_files(settings.reference)[1].items():

@@ -1,11 +1,12 @@
 """Align a suspect with a reference: order and scale of neurons, with the same answers.
 
-Permuting or rescaling neurons changes no answer and would void a mark that is read from weights
-(SPEC.md 19.4). The suspect is brought to unit form, its neurons are matched with the reference's by
-linear assignment, group by group until nothing moves (weight matching: Ainsworth, Hayase and
-Srinivasa, "Git Re-Basin", ICLR 2023, section 3.2), and it gets the reference's scales. The
-reference is fixed before labels exist, so nobody has a choice. Changes that preserve the function
-only approximately, and neurons that never fire, are not undone.
+Permuting or rescaling neurons, splitting one, or adding some that cancel changes no answer and
+would void a mark that is read from weights (SPEC.md 19.4). The suspect is folded and brought to
+unit form, its neurons are matched with the reference's by linear assignment, group by group until
+nothing moves (weight matching: Ainsworth, Hayase and Srinivasa, "Git Re-Basin", ICLR 2023, section
+3.2), and it gets the reference's scales. The reference is fixed before labels exist, so nobody has
+a choice. Changes that preserve the function only approximately, and neurons that never fire, are
+undone where ``folded`` finds them, and not otherwise.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from zkwm.extraction.folding import folded
 from zkwm.extraction.neuron_groups import NeuronGroup, by_neuron, neuron_groups, permute
 from zkwm.extraction.reader import JudgeView
 from zkwm.extraction.unit_form import restore, unit_form, with_tensors
@@ -28,10 +30,11 @@ MOST_PASSES = 30
 def aligned(model: nn.Module, view: JudgeView) -> nn.Module:
     """The network to read a mark from: aligned where there is a reference, else the suspect.
 
-    Raises UsageError where there is a reference and the suspect is no built-in network.
+    In both cases a built-in network that is too wide is ``folded``. Raises UsageError where there
+    is a reference and the suspect is no built-in network, and what ``folded`` raises.
     """
     if view.reference is None:
-        return model
+        return folded(model) if isinstance(model, Classifier) else model
     if not isinstance(model, Classifier):
         raise UsageError("only networks of the built-in architectures can be aligned")
     return align(model, view.reference)
@@ -43,8 +46,8 @@ def align(model: Classifier, reference: Classifier) -> Classifier:
     The copy is float32, on the CPU, in evaluation mode. Its logits are equal to the model's up to
     rounding, one positive factor, and a number that is the same for all classes. All networks that
     permutation and rescaling make of one have the same copy (up to rounding and ties). Raises
-    UsageError where the two differ in architecture, images or classes, or where weights are so
-    large that products overflow.
+    UsageError where the two differ in architecture, images or classes, where weights are so
+    large that products overflow, and what ``folded`` raises.
     """
     # Statistics of the images are a scale of the first layer (unit form, step 1): they may differ.
     kinds = [
@@ -58,7 +61,8 @@ def align(model: Classifier, reference: Classifier) -> Classifier:
             f"{reference.config.architecture} for {reference.config.shape} with "
             f"{reference.config.class_count}"
         )
-    state, _ = unit_form(model)
+    suspect = folded(model, reference)
+    state, _ = unit_form(suspect)
     target, scales = unit_form(reference)
     if not all(bool(tensor.isfinite().all()) for one in (state, target) for tensor in one.values()):
         raise UsageError(
@@ -67,7 +71,7 @@ def align(model: Classifier, reference: Classifier) -> Classifier:
         )
     _match(state, target, neuron_groups(reference))
     restore(reference, state, scales)
-    return with_tensors(model, state)
+    return with_tensors(suspect, state)
 
 
 def _match(

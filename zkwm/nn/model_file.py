@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from zkwm.files import read_limited, write_atomic
 from zkwm.nn.architectures import Classifier, ModelConfig
+from zkwm.nn.widths import MOST_TIMES, require_widths, with_widths
 from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
 
 WEIGHTS, CONFIG, ONNX, RECORD = "model.safetensors", "config.json", "model.onnx", "record.json"
@@ -79,20 +80,27 @@ def load_model(path: str | Path, model: nn.Module | None = None) -> nn.Module:
     return model.eval()
 
 
-def load_with_files(path: str | Path) -> tuple[Classifier, dict[str, bytes]]:
-    """``load_model``, and the files that it was read from: their bytes by name, weights first."""
+def load_with_files(
+    path: str | Path, *, any_width: bool = False
+) -> tuple[Classifier, dict[str, bytes]]:
+    """``load_model``, and the files that it was read from: their bytes by name, weights first.
+
+    With ``any_width`` hidden layers may be wider or narrower than the architecture's
+    (``zkwm.nn.widths``); what cannot be read even so raises Unsupported.
+    """
     path = Path(path)
     folder, weights = (path, path / WEIGHTS) if path.is_dir() else (path.parent, path)
     _require_network(path, folder)
     config = read_limited(folder / CONFIG, CONFIG_LIMIT)
     model = _empty(config, folder / CONFIG)
-    data = read_limited(weights, _file_limit(model))
-    return _filled(model, data, weights), {weights.name: data, CONFIG: config}
+    data = read_limited(weights, _file_limit(model, any_width=any_width))
+    filled = _filled(model, data, weights, any_width=any_width)
+    return filled, {weights.name: data, CONFIG: config}
 
 
-def read_classifier(config: bytes, weights: bytes) -> Classifier:
-    """The network of the contents of config.json and model.safetensors, as ``load_model``."""
-    return _filled(_empty(config, Path(CONFIG)), weights, Path(WEIGHTS))
+def read_classifier(config: bytes, weights: bytes, *, any_width: bool = False) -> Classifier:
+    """The network of the contents of config.json and model.safetensors, as ``load_with_files``."""
+    return _filled(_empty(config, Path(CONFIG)), weights, Path(WEIGHTS), any_width=any_width)
 
 
 def _require_network(path: Path, folder: Path) -> None:
@@ -116,10 +124,14 @@ def _empty(config: bytes, path: Path) -> Classifier:
         return Classifier(_parsed_config(config, path))
 
 
-def _filled(model: Classifier, data: bytes, path: Path) -> Classifier:
+def _filled(model: Classifier, data: bytes, path: Path, *, any_width: bool = False) -> Classifier:
     """The network with the values of a safetensors file."""
     tensors = _read_tensors(data, path)
-    config = model.config
+    config, expected = model.config, model.state_dict()
+    if any_width and _widths_differ(tensors, expected):
+        require_widths(model, tensors)
+        shapes = {name: torch.empty_like(t, device="meta") for name, t in tensors.items()}
+        model = with_widths(model, {name: shapes[name] for name in expected})
     _require_tensors(tensors, model.state_dict(), f"a {config.architecture}", path)
     for name, values in (("mean", config.mean), ("std", config.std)):
         if tensors[f"normalize.{name}"].reshape(-1).tolist() != torch.tensor(values).tolist():
@@ -128,11 +140,19 @@ def _filled(model: Classifier, data: bytes, path: Path) -> Classifier:
     return model.eval()
 
 
-def _file_limit(model: nn.Module) -> int:
+def _widths_differ(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> bool:
+    """Whether names and dtypes are the expected ones, and shapes are not."""
+    alike = set(tensors) == set(expected) and all(
+        tensors[name].dtype == tensor.dtype for name, tensor in expected.items()
+    )
+    return alike and any(tensors[name].shape != t.shape for name, t in expected.items())
+
+
+def _file_limit(model: nn.Module, *, any_width: bool = False) -> int:
     """Bytes that a file with the weights of this network may have."""
     tensors: Mapping[str, Tensor] = model.state_dict()
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
-    return size + HEADER_ALLOWANCE
+    return size * (MOST_TIMES**2 if any_width else 1) + HEADER_ALLOWANCE
 
 
 def _read_tensors(data: bytes, path: Path) -> dict[str, Tensor]:

@@ -70,13 +70,13 @@ class ExtractionSuspect(Suspect):
             )
         self._limits = limits or OnnxLimits()
         self._reader = _reader(settings)
-        self._model, self.files = _weights(path)
+        self._model, self.files = _weights(path, any_width=True)
         self.reference_digest: bytes | None = None
         reference = None
         if settings.reference is not None:
             reference, _ = _weights(Path(settings.reference))
             self.reference_digest = architecture_digest(reference)
-            _require_comparable(self._reader, self._model, reference)
+        _require_comparable(self._reader, self._model, reference)
         self._data = _checked_data(self._reader, settings.probes, self._model.config.shape)
         self._data_digest = None if self._data is None else data_digest(self._data)
         self._view = JudgeView(reference)
@@ -220,7 +220,7 @@ def _reader(settings: ExtractionSettings) -> MarkReader:
     return make_reader(settings.watermark, **settings.parameters)
 
 
-def _weights(path: Path) -> tuple[Classifier, tuple[SuspectFile, ...]]:
+def _weights(path: Path, *, any_width: bool = False) -> tuple[Classifier, tuple[SuspectFile, ...]]:
     """The built-in network at ``path`` and its files. Raises Unsupported where there is none."""
     from zkwm.nn.model_file import load_with_files
 
@@ -229,24 +229,29 @@ def _weights(path: Path) -> tuple[Classifier, tuple[SuspectFile, ...]]:
             f"{path} holds no weights of a built-in architecture to extract a mark from",
             hint="give a folder made by zkwm embed, or its model.safetensors",
         )
-    model, read = load_with_files(path)
+    model, read = load_with_files(path, any_width=any_width)
     return model, tuple(SuspectFile.of(name, data) for name, data in read.items())
 
 
-def _require_comparable(reader: MarkReader, model: Classifier, reference: Classifier) -> None:
-    """Raise SuspectUnusable where bits cannot be read with this reference.
+def _require_comparable(
+    reader: MarkReader, model: Classifier, reference: Classifier | None
+) -> None:
+    """Raise SuspectUnusable where bits cannot be read with this reference, or without one.
 
-    A mark in weights or activations needs networks that can be aligned. One in answers is read from
-    any network for the same images and classes, such as a surrogate of another architecture.
+    A mark in weights or activations needs networks that can be folded and aligned. One in answers
+    is read from any network for the same images and classes, such as a surrogate of another
+    architecture.
     """
-    from zkwm.extraction.alignment import align
-    from zkwm.extraction.reader import WHITE_BOX
+    from zkwm.extraction.alignment import aligned
+    from zkwm.extraction.reader import WHITE_BOX, JudgeView
 
     if reader.access == WHITE_BOX:
         try:
-            align(model, reference)
+            aligned(model, JudgeView(reference))
         except UsageError as error:
             raise SuspectUnusable(error.message, hint=error.hint, check=CHECK) from None
+    if reference is None:
+        return
     ours, theirs = reference.config, model.config
     if (ours.shape, ours.class_count) != (theirs.shape, theirs.class_count):
         raise SuspectUnusable(

@@ -58,7 +58,7 @@ def answered(question: list[bytes]) -> tuple[dict[str, Any], bytes]:
     from zkwm.nn.model_file import read_classifier
 
     task = json.loads(question[0])
-    model = read_classifier(question[1], question[2])
+    model = read_classifier(question[1], question[2], any_width=task["task"] == "bits")
     reference = read_classifier(question[3], question[4]) if question[3] else None
     try:
         if task["task"] == "scores":

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.support.extraction_case import COUNT, ExtractionCase, network, new_case
 from tests.support.onnx_case import unusable
 from zkwm.attacks.model_modification.permutation import shuffle
+from zkwm.attacks.model_modification.structural_obfuscation import StructuralObfuscation
 from zkwm.judge.judge import Judge
 from zkwm.judge.verdict import Verdict
 from zkwm.owner.consent import Consent
@@ -61,6 +63,30 @@ def test_the_mark_is_proven_even_in_a_disguise(case: ExtractionCase, judge: Judg
     assert "secret keys" in page
     assert "mark extracted from weights" in page
     assert "<img" not in page
+
+
+def test_the_mark_is_proven_behind_neurons_that_were_added_and_split(
+    case: ExtractionCase, judge: Judge
+) -> None:
+    attack = StructuralObfuscation(share=1.0)
+    path = case.save("wide", attack.obfuscated(case.marked, 4))
+    found = verdict(case, case.suspect(path), judge)
+    assert found.evidence is not None
+    assert found.evidence.matches >= COUNT - 3
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_neurons_that_cannot_be_folded_are_said_to_before_keys_are_opened(
+    tmp_path: Path, named: bool
+) -> None:
+    case = new_case(tmp_path, named=named)
+    wide = StructuralObfuscation("zero", 1.0).obfuscated(case.marked, 4)
+    with torch.no_grad():
+        for parameter in wide.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape))
+    path = case.save("innocent", wide)
+    with unusable("cannot be folded"):
+        case.suspect(path) if named else case.suspect(path, reference=None)
 
 
 def test_without_a_named_model_a_disguise_voids_the_mark_and_is_said_to(

@@ -16,10 +16,12 @@ from zkwm.attacks.model_modification.fine_pruning import (
 )
 from zkwm.attacks.model_modification.pruning import Pruning
 from zkwm.attacks.model_modification.quantization import Quantization
+from zkwm.attacks.model_modification.structural_obfuscation import StructuralObfuscation
 from zkwm.attacks.model_modification.weight_noise import WeightNoise
 from zkwm.attacks.model_modification.weight_shifting import WeightShifting
 from zkwm.attacks.starting_point import weight_layers
 from zkwm.nn.architectures import build_model
+from zkwm.nn.digests import model_digest
 from zkwm_protocols.errors import UsageError
 
 
@@ -145,8 +147,21 @@ def test_fine_pruning_needs_a_convolution(adversary: Adversary) -> None:
         ("quantisation", {"bits": 1}),
         ("weight_noise", {"strength": 0.0}),
         ("weight_shifting", {"noise": -1.0}),
+        ("structural_obfuscation", {"kind": "hidden"}),
+        ("structural_obfuscation", {"share": 0.0}),
+        ("structural_obfuscation", {"share": 2.5}),
+        ("structural_obfuscation", {"members": 1}),
+        ("structural_obfuscation", {"members": 9}),
+        ("structural_obfuscation", {"noise": float("nan")}),
     ],
 )
 def test_values_out_of_range_are_refused(name: str, wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         attack_class(name)(**wrong)
+
+
+def test_structural_obfuscation_is_decided_by_its_seed() -> None:
+    model = build_model("cnn2", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,))
+    attack = StructuralObfuscation(noise=0.1)
+    digests = [model_digest(attack.obfuscated(model, seed)) for seed in (1, 1, 2)]
+    assert digests[0] == digests[1] != digests[2]
