@@ -1,4 +1,4 @@
-"""Write docs/results.md, and README's six figures, from the lines in benchmarks/results.
+"""Write docs/results.md with its figures of grids, and README's six, from benchmarks/results.
 
 ``--check`` changes nothing and fails when a page is not what the results say; a test runs it.
 """
@@ -54,6 +54,8 @@ def main() -> None:
         README: f"{before}{BEGIN}\n{table}\n{END}{after}",
         PAGE: "\n".join((*INTRODUCTION, tables())) + "\n",
     }
+    cells = {grid.name: _lines(grid.file) for grid in docs_results_fair.GRIDS}
+    pages |= {RESULTS / name: svg for name, svg in docs_results_fair.figures(cells)}
     for path, text in pages.items():
         if not check:
             path.write_text(text)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
+import fair_figure
+
 from zkwm.evaluation.results.cell import Cell, CountedBy
 from zkwm.evaluation.results.means import interval
 from zkwm.evaluation.results.published import published_rows
@@ -45,12 +47,21 @@ class FairGrid:
         """Of its cells in ``benchmarks/results``."""
         return f"grid_{self.name}.jsonl"
 
+    @property
+    def figure(self) -> str:
+        """Of the SVG beside the cells."""
+        return f"grid_{self.name}.svg"
+
 
 GRIDS = (
     FairGrid("fair", "Fashion-MNIST, LeNet-5"),
     FairGrid("fair_batch_norm", "Fashion-MNIST, ResNet-8 (batch normalization)"),
     FairGrid("fair_mnist", "MNIST, LeNet-5"),
-    FairGrid("fair_cifar10", "CIFAR-10, a CNN and a ResNet-8 (batch normalization)"),
+    FairGrid(
+        "fair_cifar10",
+        "CIFAR-10, a CNN and a ResNet-8 (batch normalization)",
+        counted=("plain", "robust (zkwm)", "plain, ResNet-8", "robust (zkwm), ResNet-8"),
+    ),
     FairGrid("fair_tiny_imagenet", "ten classes of Tiny ImageNet, ResNet-8 (batch normalization)"),
 )
 
@@ -75,8 +86,19 @@ def fair(lines: list[Line], grid: FairGrid = GRIDS[0]) -> Iterator[str]:
     )
     yield from cost_table(marks, lines)
     yield from attack_table(marks, lines)
-    yield from counted_table([mark for mark in grid.counted if mark in marks], lines)
+    shown = [mark for mark in grid.counted if mark in marks]
+    if shown:
+        yield f"![bits left by each attack, {grid.what}](../benchmarks/results/{grid.figure})\n"
+    yield from counted_table(shown, lines)
     yield from published(lines)
+
+
+def figures(lines: dict[str, list[Line]]) -> Iterator[tuple[str, str]]:
+    """The file and the SVG of each grid with cells, given by the grids' names."""
+    for grid in GRIDS:
+        marks = [m for m in grid.counted if m in _distinct(lines.get(grid.name, []), "watermark")]
+        if marks:
+            yield grid.figure, fair_figure.figure(lines[grid.name], marks, grid.what)
 
 
 def in_short(lines: list[Line]) -> list[tuple[str, str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -53,6 +54,13 @@ def test_statistics_are_compared_and_declared_labels_are_matches() -> None:
     assert "| X | 88.0 % | 120; **120** | *40 of 100* |" in text
     assert "| attack | plain, matches | plain, ranks | plain, scores |" in text
     assert "| X | 90 | 120 | 130 |" in text
+    assert "](../benchmarks/results/grid_fair.svg)" in text
+    cells.append(made_cell(watermark="plain", seed=1, accuracy_after=0.5, **ways, **KEPT))
+    ((name, svg),) = module.figures({"fair": [cell.to_map() for cell in cells]})
+    assert name == "grid_fair.svg"
+    root = ElementTree.fromstring(svg)
+    kinds = [part.get("class") for part in root.iter() if part.tag.endswith("circle")]
+    assert kinds == ["dot m0", "dot m0", "dot m0 hollow"]  # the first is the legend's
 
 
 def test_every_grid_has_its_file() -> None:
