@@ -75,7 +75,7 @@ class Autoencoder(Attack):
         seen = 0
         for _ in range(self.epochs):
             order = torch.randperm(len(pixels), generator=generator)
-            for numbers in order.split(BATCH):
+            for numbers in torch.split(order, BATCH):
                 images = as_unit(pixels[numbers.to(pixels.device)])
                 noise = NOISE * torch.randn(images.shape, generator=generator)
                 found = reformer((images + noise.to(images.device)).clamp(0, 1))
