@@ -77,7 +77,8 @@ class ConfidentNoise(Attack):
         rounds: How often to seek and unlearn, at least 1.
         held_out: Share of the clean images that accuracy is measured on, 0 to below 1; without any
             no round is undone.
-        most_lost: How many points of accuracy below the stolen model's an adversary accepts.
+        most_lost: How many points of accuracy below the stolen model's an adversary accepts, and a
+            standard deviation of the measurement.
 
     Raises:
         UsageError: A value is out of range.
@@ -120,14 +121,14 @@ class ConfidentNoise(Attack):
         generator = adversary_generator(adversary, self.name)
         random = np.random.default_rng(int(torch.randint(1 << 62, (1,), generator=generator)))
         clean, held = hold_out(Labeled(*adversary_images(adversary)), self.held_out, generator)
-        least = held.accuracy(model) - self.most_lost / 100
+        before = held.right(model)
         opened = target.opened.images if self.uses_opened and target.opened else None
         taken = 0
         for number in range(self.rounds):
             starts = self._starts(len(clean), adversary, random, opened)
             sought = self._move(model, as_unit(torch.tensor(starts).to(adversary.device)))
             train = partial(self._unlearn, clean, sought, adversary.seed + number)
-            left, used = train_within(model, held, least, train)
+            left, used = train_within(model, held, before, self.most_lost, train)
             taken += self.steps * len(sought) + used
             if left is model:  # the stop rule: no training is cheap enough
                 break

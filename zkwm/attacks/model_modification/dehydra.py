@@ -75,7 +75,8 @@ class Dehydra(Attack):
         epochs: Of the fine-tuning, at least 1.
         held_out: Share of the clean images that accuracy is measured on, 0 to below 1; without any
             nothing is undone.
-        most_lost: How many points of accuracy below the stolen model's an adversary accepts.
+        most_lost: How many points of accuracy below the stolen model's an adversary accepts, and a
+            standard deviation of the measurement.
 
     Raises:
         UsageError: A value is out of range.
@@ -112,9 +113,9 @@ class Dehydra(Attack):
         marks, normal = self._recovered(model, adversary, own, generator)
         known = normal if own is None else own
         clean, held = hold_out(known, self.held_out, generator)
-        least = held.accuracy(model) - self.most_lost / 100
+        before = held.right(model)
         train = partial(self._unlearn, clean, *marks, adversary.seed)
-        model, used = train_within(model, held, least, train)
+        model, used = train_within(model, held, before, self.most_lost, train)
         inverted = self.steps * self.images * adversary.data.class_count
         return AttackResult(
             model, images=0 if own is None else len(own), gradient_images=inverted + used

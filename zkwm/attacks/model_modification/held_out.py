@@ -8,6 +8,7 @@ measure on images that they do not train on, and try again more gently.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,12 +16,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from zkwm.nn.inference import matches
+from zkwm.nn.inference import predictions
 from zkwm_protocols.errors import UsageError
 
 if TYPE_CHECKING:
     from zkwm.nn.architectures import Classifier
 
+BATCH = 500
 GENTLENESS = (1.0, 0.5, 0.25, 0.125)
 """Factors of the learning rate and of the number of fakes, tried in this order."""
 
@@ -40,9 +42,11 @@ class Labeled:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def accuracy(self, model: nn.Module) -> float:
-        """The share of these images that get their class; 1 where there are none."""
-        return matches(model, self.images, self.labels) / len(self) if len(self) else 1.0
+    def right(self, model: nn.Module) -> Tensor:
+        """Which of these images get their class, one Boolean each."""
+        parts = zip(self.images.split(BATCH), self.labels.split(BATCH), strict=True)
+        answers = [predictions(model, images) == labels for images, labels in parts if len(labels)]
+        return torch.cat([self.labels[:0] == 0, *answers])
 
 
 def require_stop_rule(held_out: float, most_lost: float) -> None:
@@ -65,15 +69,36 @@ def hold_out(data: Labeled, share: float, generator: torch.Generator) -> tuple[L
     )
 
 
+def costs_too_much(before: Tensor, after: Tensor, most_lost: float) -> bool:
+    """Whether clearly more than ``most_lost`` points of accuracy are gone.
+
+    A tenth of a small data set says little of a point. So the right answers that are gone, less
+    those that are new, have to exceed the points by a standard deviation of that difference, which
+    is the root of the number of changes.
+
+    Args:
+        before: Which images were right, Boolean (n,).
+        after: Which are right now, likewise.
+        most_lost: In percent of the images.
+    """
+    gone, new = int((before & ~after).sum()), int((after & ~before).sum())
+    return gone - new > most_lost / 100 * len(before) + math.sqrt(gone + new)
+
+
 def train_within(
-    model: Classifier, held: Labeled, least: float, train: Callable[[Classifier, float], int]
+    model: Classifier,
+    held: Labeled,
+    before: Tensor,
+    most_lost: float,
+    train: Callable[[Classifier, float], int],
 ) -> tuple[Classifier, int]:
-    """Train a copy; undo and repeat more gently while it is below the least accuracy.
+    """Train a copy; undo and repeat more gently while that costs too much accuracy.
 
     Args:
         model: Is not changed.
         held: Images that ``train`` does not use; the first training stands where there are none.
-        least: Accuracy on ``held``, 0 to 1, that a training has to leave.
+        before: Which of them the stolen model got right, Boolean (n,).
+        most_lost: How many points of accuracy below the stolen model's the adversary accepts.
         train: Trains a model in place, given one of ``GENTLENESS``; returns how many images'
             gradients it took.
 
@@ -85,6 +110,6 @@ def train_within(
     for gentleness in GENTLENESS:
         trial = copy.deepcopy(model)
         taken += train(trial, gentleness)
-        if held.accuracy(trial) >= least:
+        if not costs_too_much(before, held.right(trial), most_lost):
             return trial, taken
     return model, taken

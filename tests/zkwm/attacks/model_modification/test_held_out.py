@@ -9,6 +9,7 @@ from zkwm.attacks.attack import Adversary, Target
 from zkwm.attacks.model_modification.held_out import (
     GENTLENESS,
     Labeled,
+    costs_too_much,
     hold_out,
     require_stop_rule,
     train_within,
@@ -28,7 +29,7 @@ def test_each_image_is_either_trained_on_or_held_out() -> None:
     assert torch.equal(again.labels, kept.labels)
     everything, nothing = hold_out(data, 0.0, torch.Generator().manual_seed(1))
     assert (len(everything), len(nothing)) == (25, 0)
-    assert nothing.accuracy(torch.nn.Identity()) == 1.0
+    assert nothing.right(torch.nn.Identity()).shape == (0,)
 
 
 @pytest.mark.parametrize("bearable", [1.0, 0.25, 0.0])
@@ -48,13 +49,28 @@ def test_the_strongest_training_that_keeps_accuracy_stays(
         return 7
 
     before = model_digest(target.model)
-    least = held.accuracy(target.model) - 0.1
-    left, taken = train_within(target.model, held, least, train)
+    right = held.right(target.model)
+    left, taken = train_within(target.model, held, right, 3.0, train)
     assert tried == [each for each in GENTLENESS if each >= bearable]
     assert taken == 7 * len(tried)
     assert model_digest(target.model) == before
     assert (left is target.model) == (bearable == 0.0)
-    assert held.accuracy(left) >= least
+    assert not costs_too_much(right, held.right(left), 3.0)
+
+
+@pytest.mark.parametrize(
+    ("gone", "new", "too_much"),
+    [(0, 0, False), (7, 0, True), (6, 0, False), (12, 4, False), (20, 8, True), (0, 50, False)],
+)
+def test_points_lost_are_counted_with_their_uncertainty(
+    gone: int, new: int, too_much: bool
+) -> None:
+    """Of 100 images: 4 points are allowed, and the root of the changes."""
+    before = torch.arange(200) < 100
+    after = before.clone()
+    after[:gone] = False
+    after[100 : 100 + new] = True
+    assert costs_too_much(before, after, 2.0) == too_much
 
 
 @pytest.mark.parametrize(("share", "lost"), [(-0.1, 3.0), (1.0, 3.0), (0.1, -1.0)])
