@@ -83,4 +83,16 @@ TRIALS = {
         "fakes, same", 40, 128, "unlearning", {"kind": "opened"}
     ),
     "fakes that the network is sure of": Trial("fakes, sought", 40, 128, "seeking", {}),
+    "fakes that it is sure of, from an opened block": Trial(
+        "fakes, sought", 40, 128, "seeking", {"kind": "opened"}, held_out=True
+    ),
+    "fakes inverted class by class": Trial(
+        "fakes, sought",
+        40,
+        128,
+        "dehydra",
+        {"labels": "uniform", "images": 50, "steps": 50},
+        held_out=True,
+    ),
+    "WRK": Trial("fakes, sought", 40, 128, "wrk", {}, held_out=True),
 }

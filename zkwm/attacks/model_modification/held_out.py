@@ -44,7 +44,7 @@ class Labeled:
 
     def right(self, model: nn.Module) -> Tensor:
         """Which of these images get their class, one Boolean each."""
-        parts = zip(self.images.split(BATCH), self.labels.split(BATCH), strict=True)
+        parts = zip(torch.split(self.images, BATCH), torch.split(self.labels, BATCH), strict=True)
         answers = [predictions(model, images) == labels for images, labels in parts if len(labels)]
         return torch.cat([self.labels[:0] == 0, *answers])
 
