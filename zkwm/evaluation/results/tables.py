@@ -83,7 +83,8 @@ def scheme_table(outcome: GridResult) -> Table:
         title="The marks before any attack",
         meaning="accuracies in percent, mean over the seeds; points lost by the mark, mean and "
         "worst; matches of the worst seed; exposures: how often training showed each trigger; "
-        "seconds of training with the mark, and times training without it, by processor seconds "
+        "processor seconds of training with the mark (elapsed ones in cells of earlier versions), "
+        "and times training without it "
         f"({_budget(outcome)})",
         head=("watermark", "network", "access", "labels", "unmarked", "marked", "lost",
               "lost, worst", "matches", "exposures", "seconds", "times"),
@@ -121,7 +122,9 @@ def _scheme_row(outcome: GridResult, entry: WatermarkEntry) -> tuple[str, ...]:
         points(max(cost)) if cost else "",
         f"{min(before)}" + (f" of {trials}" if trials else "") if before else "",
         f"{exposures:.0f}" if (exposures := first.exposures if first else None) else "",
-        f"{mean(c.embed_seconds for c in marked):.0f}" if marked else "",
+        f"{mean(c.embed_processor_seconds or c.embed_seconds for c in marked):.0f}"
+        if marked
+        else "",
         _times(marked),
     )
 
@@ -143,8 +146,8 @@ def attack_table(outcome: GridResult) -> Table:
     return Table(
         title="What the attacks cost",
         meaning="labeled images that the adversary has, and has used; queries to the owner's "
-        "service; images in gradients; seconds, and points of accuracy lost, mean over schemes and "
-        "seeds; accuracy of a network trained from scratch on the adversary's images (percent); "
+        "service; images in gradients; processor seconds, and points of accuracy lost, mean over "
+        "schemes and seeds; accuracy of a network trained from scratch on the adversary's images (percent); "
         "in how many cells the attack ends at least one point above that, without which an attack "
         "is no attack",
         head=("attack", "images had", "images used", "queries", "gradient images", "seconds",
@@ -165,7 +168,7 @@ def _attack_row(outcome: GridResult, entry: AttackEntry) -> tuple[str, ...]:
         _most(c.images for c in done),
         _most(c.queries for c in done),
         _most(c.gradient_images for c in done),
-        f"{mean(c.seconds for c in done):.1f}" if done else "",
+        f"{mean(c.processor_seconds or c.seconds for c in done):.1f}" if done else "",
         points(mean(lost)) if lost else "",
         _mean_percent(c.scratch_accuracy for c in done),
         f"{sum(c.counts is True for c in counted)} of {len(counted)}" if counted else "",
