@@ -147,9 +147,9 @@ def attack_table(outcome: GridResult) -> Table:
         title="What the attacks cost",
         meaning="labeled images that the adversary has, and has used; queries to the owner's "
         "service; images in gradients; processor seconds, and points of accuracy lost, mean over "
-        "schemes and seeds; accuracy of a network trained from scratch on the adversary's images (percent); "
-        "in how many cells the attack ends at least one point above that, without which an attack "
-        "is no attack",
+        "schemes and seeds; accuracy of a network trained from scratch on the adversary's images "
+        "(percent); in how many cells the attack ends at least one point above that, without which "
+        "an attack is no attack",
         head=("attack", "images had", "images used", "queries", "gradient images", "seconds",
               "lost", "scratch", "counts"),
         rows=tuple(_attack_row(outcome, entry) for entry in outcome.grid.attacks),
