@@ -1,8 +1,8 @@
 """Chains: two or more attacks one after the other, each on what the one before it left.
 
-Combined attacks are those of the Watermark Robustness Toolbox ("stacked"), which Lukas et al. 2022
-publish with their study. A chain is an attack of a grid like any other: its cell is named by all
-parameters and source files of its steps.
+That attacks can be combined is shown by Lukas et al. (IEEE S&P 2022), whose toolbox has them as
+"stacked". A chain is an attack of a grid like any other: its cell is named by all parameters and
+source files of its steps.
 
 Adversary: what the first step needs, and what the others need beyond it.
 

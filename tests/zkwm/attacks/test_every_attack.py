@@ -71,7 +71,7 @@ def test_every_attack_is_repeatable_and_leaves_the_target_unchanged(
     "name",
     [
         "fine_tuning", "weight_noise", "weight_shifting", "distillation", "extraction",
-        "data_free_extraction", "data_free_distillation", "ensemble", "merging",
+        "data_free_extraction", "ensemble", "merging",
     ],
 )  # fmt: skip
 def test_another_seed_is_another_outcome(name: str, target: Target, adversary: Adversary) -> None:

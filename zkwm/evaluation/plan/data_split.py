@@ -1,7 +1,8 @@
 """Divide a data set among the owner, the adversaries, the judge's probes and innocents.
 
-Owner, adversaries and probes are disjoint; innocent third parties draw from all but the probes. One
-fixed shuffle for all seeds of a grid, so that a part depends on the data and its size alone.
+Owner, adversaries and probes are disjoint; innocent third parties, and other owners from whom an
+adversary stole as well, draw from all but the probes. One fixed shuffle for all seeds of a grid, so
+that a part depends on the data and its size alone.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Shares:
     Args:
         owner: The owner's part.
         pool: All that adversaries may have.
-        innocent: All but the probes, for third parties.
+        innocent: All but the probes, for third parties and other owners.
         probes (uint8, (m, c, h, w)): Public images, for soft answers and activations.
         unlabeled (uint8, (k, c, h, w)): Further images that adversaries have, without labels; None
             for none.

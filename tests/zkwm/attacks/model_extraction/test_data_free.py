@@ -126,7 +126,7 @@ def test_a_game_that_diverges_is_refused(nobody: Adversary) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: DataFreeExtraction(budget=500),
+        lambda: DataFreeExtraction(budget=400),
         lambda: DataFreeExtraction(directions=0),
         lambda: DataFreeExtraction(step=0.0),
         lambda: DataFreeExtraction(architecture=""),
