@@ -1,10 +1,11 @@
-"""ResNet-20, MobileNetV2, VGG-11 and a narrow airbench for 3x32x32 images; weights are random.
+"""ResNet-20 and -18, MobileNetV2, VGG-11, a narrow airbench for 3x32x32; weights are random.
 
 And ResNet-50 as torchvision has it (He et al. 2016), an eighth as wide, for 3x56x56: a quarter of
 the sides of ImageNet's images, none of which is a power of two before the last stages.
 
 ResNet-20 (He et al. 2016, option B) is written node by node with ``onnx.helper``, as tools other
-than PyTorch do, with its batch norms; MobileNetV2 (Sandler et al. 2018) comes from PyTorch's
+than PyTorch do, with its batch norms, and ResNet-18, the built-in network of 11.2 million weights,
+so and by PyTorch's tracing exporter; MobileNetV2 (Sandler et al. 2018) comes from PyTorch's
 tracing exporter, VGG-11 (Simonyan and Zisserman 2015, with batch norms) from its newer one, and so
 does ``airbench``, which the package builds in.
 """
@@ -20,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from zkwm.nn.airbench import airbench, whiten
-from zkwm.nn.architectures import BasicBlock, Normalize
+from zkwm.nn.architectures import BasicBlock, Normalize, build_model
 from zkwm.nn.onnx_export import to_onnx
 from zkwm.quantizer import random_images
 
@@ -38,8 +39,50 @@ def resnet20(_: Path) -> bytes:
             channels = outputs
     head = nn.Linear(64, 10)
     _with_statistics(nn.Sequential(stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head))
+    return _residual(_Nodes(), "images", stem, blocks, head)
+
+
+def resnet18(folder: Path) -> bytes:
+    """Four stages of two residual blocks with 64 to 512 channels, by the tracing exporter."""
+    path = folder / "resnet18.onnx"
+    torch.onnx.export(
+        _resnet18(), (torch.zeros(1, *SHAPE),), path, dynamo=False,
+        dynamic_axes={"images": {0: "n"}}, input_names=["images"], output_names=["logits"],
+    )  # fmt: skip
+    return path.read_bytes()
+
+
+def resnet18_by_nodes(_: Path) -> bytes:
+    """The same network, with its normalization of pixels, node by node."""
+    model = _resnet18()
+    blocks = [layer for layer in model.modules() if isinstance(layer, BasicBlock)]
+    layers = list(model.modules())
+    stem = nn.Sequential(
+        next(layer for layer in layers if isinstance(layer, nn.Conv2d)),
+        next(layer for layer in layers if isinstance(layer, nn.BatchNorm2d)),
+    )
+    head = next(layer for layer in layers if isinstance(layer, nn.Linear))
     graph = _Nodes()
-    value = graph.add("Relu", graph.normed("images", stem[0], stem[1]))
+    half, quarter = (graph.constant(torch.tensor(value)) for value in (0.5, 0.25))
+    value = graph.add("Div", graph.add("Sub", "images", half), quarter)
+    return _residual(graph, value, stem, blocks, head)
+
+
+def _resnet18() -> nn.Module:
+    """The built-in network."""
+    normal = {"mean": (0.5,) * 3, "std": (0.25,) * 3}
+    model = build_model("resnet18", shape=SHAPE, class_count=10, seed=5, **normal)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = None  # statistics are means over what was seen: once is enough
+    return _with_statistics(model, passes=1)
+
+
+def _residual(
+    graph: _Nodes, images: str, stem: nn.Sequential, blocks: list[BasicBlock], head: nn.Linear
+) -> bytes:
+    """A residual network of basic blocks, node by node."""
+    value = graph.add("Relu", graph.normed(images, stem[0], stem[1]))
     for block in blocks:
         inner = graph.add("Relu", graph.normed(value, block.conv1, block.bn1))
         inner = graph.normed(inner, block.conv2, block.bn2)
@@ -86,7 +129,7 @@ class _Nodes:
         """The file, with an open batch."""
         graph = helper.make_graph(
             self._nodes,
-            "resnet20",
+            "residual network",
             [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", *SHAPE])],
             [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 10])],
             self._constants,
@@ -209,14 +252,17 @@ class _Inverted(nn.Module):
         return x + y if self.adds else y
 
 
-def _with_statistics(model: nn.Module, shape: tuple[int, int, int] = SHAPE) -> nn.Module:
+def _with_statistics(
+    model: nn.Module, shape: tuple[int, int, int] = SHAPE, passes: int = 20
+) -> nn.Module:
     """The model in evaluation, after its batch norms have seen random images.
 
     The mean of each score over them is taken off, so that labels depend on the image.
     """
     images = torch.from_numpy(random_images(shape, 64, b"statistics")).float() / 255
     with torch.no_grad():
-        for _ in range(20):
+        model.train()
+        for _ in range(passes):
             model(images)
         model.eval()
         last = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]

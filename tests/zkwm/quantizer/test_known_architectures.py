@@ -13,6 +13,8 @@ from tests.support.known_architectures import (
     SHAPE,
     mobilenet_v2,
     narrow_airbench,
+    resnet18,
+    resnet18_by_nodes,
     resnet20,
     resnet50,
     vgg11,
@@ -29,24 +31,27 @@ from zkwm_protocols.leaves import leaf
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the exporters, about themselves
 @pytest.mark.parametrize(
-    ("made", "alike"),
+    ("made", "alike", "count"),
     # random weights of MobileNetV2 magnify the rounding of 17 narrow layers
     [
-        (resnet20, 0.9),
-        (mobilenet_v2, 0.0),
-        (vgg11, 0.9),
-        (narrow_airbench, 0.9),
-        (resnet50, 0.8),
+        (resnet20, 0.9, 40),
+        (resnet18, 0.7, 12),
+        (resnet18_by_nodes, 0.7, 12),
+        (mobilenet_v2, 0.0, 40),
+        (vgg11, 0.9, 40),
+        (narrow_airbench, 0.9, 40),
+        (resnet50, 0.8, 40),
     ],
 )
 def test_from_a_file_to_a_verified_proof(
-    made: Callable[[Path], bytes], alike: float, tmp_path: Path
+    made: Callable[[Path], bytes], alike: float, count: int, tmp_path: Path
 ) -> None:
+    """``count`` images are asked of both networks, and a few more calibrate."""
     data = made(tmp_path)
     shape = QUARTER if made is resnet50 else SHAPE
-    few = default_images(shape, 48)
+    few = default_images(shape, count + 8)
     network = quantize(data, shape=shape, preprocessing=RAW, calibration=few).network
-    images = random_images(shape, 40, b"triggers of known architectures")
+    images = random_images(shape, count, b"triggers of known architectures")
     found = labels(network, images)
     assert (found == float_labels(data, images)).mean() >= alike
     salts = [bytes([index]) * 32 for index in range(2)]
