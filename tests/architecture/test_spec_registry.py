@@ -102,7 +102,7 @@ def test_streams_of_code_and_registry() -> None:
         for row in table(REGISTRY, "Stream kinds")
         for purpose in re.findall(r"`([a-z ]+)`", re.sub(r"\([^)]*\)", "", row[1]))
     }
-    assert purposes == {"row", "answers", "position", "wrong answers"}
+    assert purposes == {"row", "filter", "answers", "position", "wrong answers"}
     for purpose in purposes:
         assert f'"{purpose}"' in code
     calibration = (ROOT / "zkwm/quantizer/calibration.py").read_text(encoding="utf-8")

@@ -142,6 +142,17 @@ def tartaglione_bit(one_key: bytes, weights: list[float]) -> int | None:
     return 1 if weights[place] >= 0 else 0
 
 
+def neuralmark_bit(one_key: bytes, weights: list[float]) -> int | None:
+    """The bit of a key; the weights of its layer. None: not finite."""
+    if not all(map(isfinite, weights)):
+        return None
+    seed = one_key[2:]
+    kept = [w for w, f in zip(weights, signs(seed, "filter", len(weights)), strict=True) if f > 0]
+    cells = signs(seed, "row", 64)
+    exact = sum(Fraction(w) * cells[64 * j // len(kept)] for j, w in enumerate(kept))
+    return 1 if exact >= 0 else 0
+
+
 def deepsigns_sum(
     one_key: bytes, activations: list[list[float]], answers: list[int]
 ) -> Fraction | None:

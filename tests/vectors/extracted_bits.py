@@ -27,6 +27,7 @@ EXAMPLE = {
 SCHEMES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("uchida", {}),
     ("tartaglione", {}),
+    ("neuralmark", {}),
     ("deepsigns", {}),
     ("dynamarks", {"floor": FLOOR}),
     ("dawn", {}),
@@ -91,6 +92,33 @@ def tartaglione_vectors(networks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         ]
         bits = [extraction.tartaglione_bit(one, values) for one in keys]
         case["bits"] = None if None in bits else bits
+    return found
+
+
+def neuralmark_vectors(networks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Bits in two layers of the tiny chain, and in layers of numbers that are hard to add."""
+    chain = networks[0]["reference"]
+    layers = {number: numbers(chain[f"{CHAIN[number].layer}.weight"]) for number in (1, 2)}
+    large = 2.0**60
+    hard = {
+        "a sum of 0": [0.0, -0.0, 1.0, 1.0],
+        "rounded once": [large, 1.0, -large, 1.0, large, -1.0],
+        "not finite": [1.0, float("inf")],
+    }
+    found: list[dict[str, Any]] = []
+    for name, layer, weights in (
+        *((f"chain, layer {number}", number, values) for number, values in layers.items()),
+        *((name, 0, values) for name, values in hard.items()),
+    ):
+        keys = [key_of("neuralmark", layer, number) for number in range(BITS)]
+        bits = [extraction.neuralmark_bit(one, weights) for one in keys]
+        stored = None if name.startswith("chain") else floats(weights, [1, len(weights)])
+        found.append(
+            {
+                "name": name, "weights": stored, "keys": keys,
+                "bits": None if None in bits else bits,
+            }
+        )  # fmt: skip
     return found
 
 

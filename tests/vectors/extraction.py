@@ -19,6 +19,7 @@ from tests.vectors.extracted_bits import (
     deepsigns_vectors,
     dynamarks_vectors,
     key_of,
+    neuralmark_vectors,
     tartaglione_vectors,
     uchida_vectors,
 )
@@ -134,6 +135,7 @@ def generate() -> dict[str, Any]:
         **suspect_vectors(networks),
         "uchida": uchida_vectors(),
         "tartaglione": tartaglione_vectors(networks),
+        "neuralmark": neuralmark_vectors(networks),
         "deepsigns": deepsigns_vectors(),
         "dynamarks": dynamarks_vectors(),
         "networks": networks,

@@ -18,6 +18,7 @@ READERS = {
     "uchida": "zkwm.extraction.uchida:UchidaReader",
     "deepsigns": "zkwm.extraction.deepsigns:DeepSignsReader",
     "tartaglione": "zkwm.extraction.tartaglione:TartaglioneReader",
+    "neuralmark": "zkwm.extraction.neuralmark:NeuralMarkReader",
     "dynamarks": "zkwm.extraction.dynamarks:DynaMarksReader",
 }
 """The module and class of each scheme's reader."""

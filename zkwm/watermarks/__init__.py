@@ -27,6 +27,7 @@ WATERMARKS = {
     "uchida": "zkwm.watermarks.parameter_encoding.uchida:Uchida",
     "deepsigns": "zkwm.watermarks.parameter_encoding.deepsigns:DeepSigns",
     "tartaglione": "zkwm.watermarks.parameter_encoding.tartaglione:Tartaglione",
+    "neuralmark": "zkwm.watermarks.parameter_encoding.neuralmark:NeuralMark",
     "dynamarks": "zkwm.watermarks.active.dynamarks:DynaMarks",
     "dawn": "zkwm.watermarks.active.dawn:Dawn",
 }

@@ -25,6 +25,7 @@ from zkwm.suspects.safetensors_suspect import architecture_digest
 from zkwm.watermarks import make_watermark
 from zkwm.watermarks.active.dynamarks import DynaMarks
 from zkwm.watermarks.parameter_encoding.deepsigns import DeepSigns
+from zkwm.watermarks.parameter_encoding.neuralmark import NeuralMark
 from zkwm.watermarks.parameter_encoding.tartaglione import Tartaglione
 from zkwm.watermarks.parameter_encoding.uchida import Uchida
 from zkwm.watermarks.watermark import Watermark
@@ -175,6 +176,16 @@ def test_bits_of_tartaglione(vector: dict[str, Any]) -> None:
         model = nn.Linear(values.shape[1], values.shape[0])
         model.weight = nn.Parameter(values)
     assert_bits(Tartaglione().reader(), model, vector, JudgeView())
+
+
+@pytest.mark.parametrize("vector", STORED["neuralmark"], ids=lambda vector: vector["name"])
+def test_bits_of_neuralmark(vector: dict[str, Any]) -> None:
+    model: nn.Module = tiny_network("chain", NETWORKS["chain"]["reference"])
+    if vector["weights"] is not None:
+        values = tensor(vector["weights"])
+        model = nn.Linear(values.shape[1], values.shape[0])
+        model.weight = nn.Parameter(values)
+    assert_bits(NeuralMark().reader(), model, vector, JudgeView())
 
 
 class _LastLayer(nn.Module):

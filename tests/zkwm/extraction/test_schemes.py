@@ -20,7 +20,7 @@ def test_a_mark_in_the_answers_is_not_extracted() -> None:
     for name in (*(set(WATERMARKS) - set(READERS)), "uchid"):
         with pytest.raises(UsageError) as caught:
             reader_class(name)
-        assert "uchida, deepsigns, tartaglione, dynamarks" in caught.value.hint
+        assert "uchida, deepsigns, tartaglione, neuralmark, dynamarks" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", READERS)
