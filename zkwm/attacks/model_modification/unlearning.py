@@ -48,7 +48,8 @@ class Unlearning(Attack):
             like the target's opened block.
         labels: Of fakes: ``random`` classes, the ``uniform`` distribution over all classes, or the
             model's ``second`` choice.
-        fakes: How many, at least 1; half of 6,000 clean images in our benchmarks.
+        fakes: How many; 0 for half as many as there are clean images. More than there are clean
+            ones drown them.
         rate: Learning rate, above 0; falls to zero (cosine).
         epochs: At least 1.
 
@@ -58,7 +59,7 @@ class Unlearning(Attack):
 
     kind: str = "secret"
     labels: str = UNIFORM
-    fakes: int = 3000
+    fakes: int = 0
     rate: float = 0.05
     epochs: int = 5
     name: ClassVar[str] = "unlearning"
@@ -68,8 +69,8 @@ class Unlearning(Attack):
         for value, choices in ((self.kind, KINDS), (self.labels, LABELS)):
             if value not in choices:
                 raise UsageError(f"expected one of {', '.join(choices)}, got {value!r}")
-        if self.fakes < 1:
-            raise UsageError(f"expected at least 1 fake trigger, got {self.fakes}")
+        if self.fakes < 0:
+            raise UsageError(f"expected at least 0 fake triggers, got {self.fakes}")
 
     @property
     def uses_opened(self) -> bool:
@@ -87,7 +88,8 @@ class Unlearning(Attack):
         random = np.random.default_rng(int(torch.randint(1 << 62, (1,), generator=generator)))
         block = target.opened if self.uses_opened else None
         opened = None if block is None else block.images
-        pixels = fake_triggers(self.kind, self.fakes, data.train_images, random, opened)
+        count = self.fakes or max(len(data.train_images) // 2, 1)
+        pixels = fake_triggers(self.kind, count, data.train_images, random, opened)
         fakes = torch.tensor(pixels).to(adversary.device)
         soft_labels = self._soft_labels(model, fakes, data.class_count, generator)
         clean = functional.one_hot(torch.tensor(data.train_labels), data.class_count)

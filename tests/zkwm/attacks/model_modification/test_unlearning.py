@@ -69,6 +69,8 @@ def test_labels_of_fakes(
     with torch.no_grad():
         order = target.model(seen["images"].float() / 255).argsort(dim=1, descending=True)
     assert torch.equal(seen["labels"].argmax(dim=1), order[:, 1])
+    Unlearning("noise").run(target, adversary)
+    assert len(seen["images"]) == 150  # half as many as clean ones
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -139,7 +141,7 @@ def test_fakes_like_an_opened_block_need_one(target: Target, adversary: Adversar
         Unlearning("opened").run(replace(target, opened=bits), adversary)
 
 
-@pytest.mark.parametrize("parameters", [{"kind": "dots"}, {"labels": "true"}, {"fakes": 0}])
+@pytest.mark.parametrize("parameters", [{"kind": "dots"}, {"labels": "true"}, {"fakes": -1}])
 def test_parameters_out_of_range_are_refused(parameters: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         Unlearning(**parameters)
