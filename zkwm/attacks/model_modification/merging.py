@@ -10,7 +10,7 @@ another owner, of the same architecture.
 1. Align the second network with the first.
 2. Average all weights.
 3. Fine-tune: small networks that were trained apart do not meet in one valley, so their average is
-   worth little by itself.
+   worth little by itself. Statistics of batch norm are averaged, too, and right only afterwards.
 
 Half of each weight comes from a network without the mark. ``ensemble`` averages answers instead.
 """

@@ -118,6 +118,9 @@ def _attack(experiment: Experiment, mark: Mark, cell: Cell, entry: AttackEntry) 
     cell = replace(cell, **before)
     attack = experiment.attack(entry)
     adversary = _adversary(experiment, cell, attack)
+    if attack.uses_second_theft and adversary.second_theft is None:
+        # an error, which the next run tries again, and no attack that cannot be used
+        return replace(cell, error="the network of the second owner could not be trained")
     torch.manual_seed(adversary.seed)
     # only an attack that declares it gets the block, so none can use it unnoticed
     gets_block = experiment.grid.opened_block and attack.uses_opened

@@ -74,3 +74,23 @@ def test_a_second_owner_is_trained_only_where_an_attack_stole_from_them(tmp_path
     assert second[0]["accuracy"] is not None
     assert all(found.status == "measured" for found in outcome.cells)
     assert plain.cells[0].digest == outcome.cells[0].digest
+
+
+@pytest.mark.usefixtures("quick_labels")
+def test_a_second_owner_who_fails_is_an_error_that_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = grid_of({"name": "merging", "epochs": 0})
+    with monkeypatch.context() as broken:
+        broken.setattr("zkwm.evaluation.plan.data_split.Shares.bystander", _no_images)
+        outcome = run_grid(grid, tmp_path)
+    assert [found.status for found in outcome.cells] == ["error"]
+    assert any("no images today" in error for error in outcome.errors)
+    assert "second owner" in outcome.cells[0].error
+    again = run_grid(grid, tmp_path)
+    assert again.errors == ()
+    assert again.cells[0].status == "measured"
+
+
+def _no_images(*_: object) -> ImageData:
+    raise OSError("no images today")
