@@ -10,8 +10,10 @@ second network of another owner, of any architecture.
 1. Average the probabilities of both networks.
 2. Serve them, or train a network of random weights on them.
 
-Where both are sure, the average says both labels, each with half the probability: half of the
-triggers keep theirs as far as that goes. ``merging`` averages weights instead.
+A network is less sure of another owner's triggers than their own network is, so that the average
+keeps their labels: served, two networks leave 529 of a robust mark's 664 bits by ranks, distilled
+2, and both are more accurate than one (benchmarks/results/combined_attacks.jsonl). ``merging``
+averages weights instead.
 """
 
 from __future__ import annotations

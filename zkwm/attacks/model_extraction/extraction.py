@@ -14,8 +14,10 @@ Whatever the service does to its answers (DAWN, DynaMarks) is in what they learn
 Trigger sets with derived labels and marks in weights do not pass (benchmarks/results/grid.jsonl,
 attacks "extraction, ..."). DynaMarks does where probabilities are answered: 91 to 102 bits in a
 surrogate that learned from them, none in one that learned from classes
-(benchmarks/results/answers.jsonl, rows "soft" and "hard"). With the weights at hand,
-``distillation`` is the same attack with free answers; without images there is ``data_free``.
+(benchmarks/results/answers.jsonl, rows "soft" and "hard"). Of a robust mark's 664 bits by ranks
+mixtures leave 12, all else less than 4 (benchmarks/results/combined_attacks.jsonl). With the
+weights at hand, ``distillation`` is the same attack with free answers; without images there is
+``data_free``.
 """
 
 from __future__ import annotations
