@@ -59,11 +59,11 @@ ATTACKS = {
     "laundering": Attempt("laundering", 128),
     "fine-pruning 50 %": Attempt("fine_pruning", 40, {"share": 0.5}),
     "RTAL, twice the rate": Attempt(
-        "fine_tuning", 256, {"which": "RTAL", "rate": 2 * RATE, "schedule": "cosine"}
+        "fine_tuning", 0, {"which": "RTAL", "rate": 2 * RATE, "schedule": "cosine"}
     ),
     "seeking, 60 steps": Attempt("seeking", 0, {"steps": 60}),
 }
-"""The last has no bar: it shows whether a defense holds against a longer search."""
+"""The last two have no bar: what is paid elsewhere, and what a longer search leaves."""
 
 
 def main() -> None:

@@ -10,6 +10,8 @@
 - ``Teaching``: a thief from random weights learns the owner's answers beside the training, and the
   answers about clean images are tilted towards those that lower the thief's loss on the triggers.
   T2S's signal by the only way on which it reaches an independent thief.
+
+What has no line in benchmarks/results/owner_first.jsonl has not been run.
 """
 
 from __future__ import annotations
