@@ -75,6 +75,9 @@ ATTACKS = {
     "adversarial_training": (
         "zkwm.attacks.model_modification.adversarial_training:AdversarialTraining"
     ),
+    "feature_shift_tuning": (
+        "zkwm.attacks.model_modification.feature_shift_tuning:FeatureShiftTuning"
+    ),
     "low_rank_tuning": "zkwm.attacks.model_modification.low_rank_tuning:LowRankTuning",
     "unlearning": "zkwm.attacks.model_modification.unlearning:Unlearning",
     "seeking": "zkwm.attacks.model_modification.confident_noise:ConfidentNoise",

@@ -1,7 +1,7 @@
 """Model modification (Lukas et al. 2022): the adversary changes the weights.
 
 - Training: ``fine_tuning``, ``low_rank_tuning``, ``refit``, ``transfer``, ``overwriting``,
-  ``adversarial_training``.
+  ``feature_shift_tuning``, ``adversarial_training``.
 - Compression: ``pruning``, ``fine_pruning``, ``quantization``.
 - Pruning of ``channels`` that serve something else: ``channel_lipschitz_pruning``,
   ``reconstructive_pruning``.

@@ -37,6 +37,8 @@ from zkwm.training.fit import Fit, fit
 from zkwm_protocols.errors import UsageError
 
 COMPARED_IMAGES = 200
+TOGETHER = 128
+"""Stamps that are searched at once, which bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -152,14 +154,14 @@ class PartialLaundering(Attack):
         sources = labels.bincount().nonzero()[:, 0]
         if len(sources) < 2:
             raise UsageError("pairs of classes need images of at least two")
-        classes = torch.arange(class_count, device=labels.device)
+        pairs_of_classes = torch.cartesian_prod(
+            sources, torch.arange(class_count, device=labels.device)
+        )
+        pairs_of_classes = pairs_of_classes[pairs_of_classes[:, 0] != pairs_of_classes[:, 1]]
         found = [
-            self._pairs(
-                model, images, labels, source.expand(class_count - 1), classes[classes != source],
-                self.steps, random,
-            )
-            for source in sources
-        ]  # fmt: skip
+            self._pairs(model, images, labels, part[:, 0], part[:, 1], self.steps, random)
+            for part in torch.split(pairs_of_classes, TOGETHER)
+        ]
         pairs = joined(found)
         pairs = pairs.take(pairs.sizes().argsort(stable=True))
         best = pairs.take(torch.arange(min(class_count, len(pairs.targets)), device=labels.device))
