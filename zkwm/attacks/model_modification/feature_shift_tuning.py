@@ -10,6 +10,8 @@ Adversary: has the weights and labeled images of the task.
    old ones, so that features have to move to where the old head would not read them.
 3. After each step, scale w to the norm of w0, so that the product cannot be lowered by length.
 
+A mark is not only weakened but turned over: labels that the old head gave to triggers become the
+last classes, which statistics of first places and of high ranks count as nothing.
 With ``alpha`` 0 it is RTAL of ``fine_tuning``, but for the norm.
 """
 

@@ -11,6 +11,7 @@ from zkwm.attacks.attack import Adversary, Target
 from zkwm.attacks.model_modification.feature_shift_tuning import FeatureShiftTuning
 from zkwm.attacks.starting_point import head_of
 from zkwm.nn.architectures import build_model
+from zkwm.triggers import TriggerSet
 from zkwm_protocols.errors import UsageError
 
 
@@ -28,6 +29,19 @@ def test_the_new_head_turns_away_from_the_old_one(target: Target, adversary: Adv
         products.append(float((old * new).sum() / old.norm() ** 2))
     assert products[2] < products[1] < products[0]
     assert -1 <= products[2] < -0.3
+
+
+def test_a_plain_mark_is_turned_over(
+    target: Target, adversary: Adversary, triggers: TriggerSet
+) -> None:
+    """Of 40 triggers 40 have their label before; 26 after RTAL, which leaves none to the last."""
+    made = FeatureShiftTuning(alpha=1.0, rate=0.05, epochs=6).run(target, adversary)
+    with torch.no_grad():
+        scores = made.model(torch.tensor(triggers.images).float() / 255)
+    labels = torch.tensor(triggers.labels)[:, None]
+    places = (scores > scores.gather(1, labels)).sum(dim=1)
+    assert int((places == 0).sum()) <= 12  # 2 were measured
+    assert int((places >= 7).sum()) >= 14  # 22 were measured, where chance gives 12
 
 
 def test_a_network_with_batch_norm_and_another_number_of_classes(adversary: Adversary) -> None:
