@@ -24,6 +24,7 @@ from zkwm.extraction.neuron_groups import (
     by_neuron,
     neuron_groups,
 )
+from zkwm.extraction.resemblance import chosen
 from zkwm.extraction.unit_form import tensors
 from zkwm.nn.architectures import Classifier
 from zkwm.nn.widths import with_widths
@@ -31,7 +32,7 @@ from zkwm_protocols.errors import UsageError
 
 EXACT = 1e-4
 """Float32 leaves rows that are multiples of each other within some 1e-6."""
-LEVELS = (EXACT, 1e-3, 1e-2, 0.05, 0.2, 0.4)
+LEVELS = (EXACT, 1e-3, 1e-2)
 """How far rows may differ, and how little effect a neuron may have, from the surest on."""
 MOST_ROUNDS = 30
 
@@ -70,9 +71,10 @@ def folded(model: Classifier, reference: Classifier | None = None) -> Classifier
        those without effect are left out;
     3. a layer that has too few gets neurons that are always 0.
 
-    Neurons that were disguised by noise are folded after those that were not, until widths fit.
+    Neurons that were disguised by noise are folded after those that were not, until widths fit;
+    where too many are left, those most like the reference's are chosen (``resemblance``).
 
-    Raises UsageError where neurons do not belong together, or too many are left.
+    Raises UsageError where layers do not fit together, or too many neurons are left.
     """
     state = {name: tensor.clone().contiguous() for name, tensor in tensors(model).items()}
     groups = list(neuron_groups(model))
@@ -96,20 +98,32 @@ def folded(model: Classifier, reference: Classifier | None = None) -> Classifier
                 break
         if all(group.size <= target for group, target in zip(groups, targets, strict=True)):
             break
+    fits = [group.size <= target for group, target in zip(groups, targets, strict=True)]
     for group, target in zip(groups, targets, strict=True):
-        if group.size > target:
-            raise UsageError(
-                f"the network has {group.size} neurons where a {model.config.architecture} has "
-                f"{target}, and those too many cannot be folded without changing its answers",
-                hint="its marks in weights and activations cannot be read; ask it by trigger "
-                "images",
-            )
         _pad(state, group, target)
     if not changed:
         return model
-    return with_widths(
-        copy.deepcopy(model).cpu(), {name: tensor.float() for name, tensor in state.items()}
+    rounded = {name: tensor.float() for name, tensor in state.items()}
+    found = with_widths(copy.deepcopy(model).cpu(), rounded)
+    return found if all(fits) else _chosen(found, reference)
+
+
+def _chosen(model: Classifier, reference: Classifier | None) -> Classifier:
+    """Of a network that could not be folded, the neurons most like the reference's.
+
+    Raises UsageError where there is no reference, or none are like its.
+    """
+    complaint = (
+        f"the network has more neurons than a {model.config.architecture}, which cannot be folded "
+        "without changing its answers, and "
     )
+    hint = "its marks in weights and activations cannot be read; ask it by trigger images"
+    if reference is None:
+        raise UsageError(f"{complaint}there is no reference", hint=hint)
+    try:
+        return chosen(model, reference)
+    except UsageError as error:
+        raise UsageError(f"{complaint}{error.message}", hint=hint) from None
 
 
 def _targets(model: Classifier, reference: Classifier | None) -> list[int]:
@@ -314,6 +328,8 @@ def _select(state: dict[str, Tensor], group: NeuronGroup, kept: list[int]) -> Ne
 
 def _pad(state: dict[str, Tensor], group: NeuronGroup, target: int) -> None:
     """Add neurons that are always 0 and that nothing reads, in place, up to ``target``."""
+    if group.size >= target:
+        return
     for name, axis, copies in group.axes(state):
         shape = list(state[name].shape)
         shape[axis] = (target - group.size) * copies

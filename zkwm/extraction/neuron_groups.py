@@ -166,7 +166,7 @@ def _residual(model: Classifier) -> tuple[NeuronGroup, ...]:
         readers.append(Reader(f"{name}.shortcut.0"))
         groups += [_stream(size, makers, readers), *inner[:-1]]
         inner = inner[-1:]
-        size, readers = width, []
+        size, readers = block.conv2.weight.shape[0], []
         makers = [Maker(f"{name}.shortcut.0", f"{name}.shortcut.1"), second]
     readers.append(Reader(head[0]))
     return (*groups, _stream(size, makers, readers), *inner)

@@ -101,6 +101,42 @@ def test_neurons_disguised_by_noise_are_folded_too(kind: str) -> None:
     assert difference(align(suspect, reference), align(wide, reference)) < 0.1
 
 
+@pytest.mark.parametrize(
+    ("architecture", "kind", "noise"),
+    [("lenet5", "mixed", 0.2), ("resnet8", "mixed", 0.2), ("lenet5", "clique", 1.0)],
+)
+def test_what_cannot_be_folded_is_chosen_by_its_likeness_to_the_reference(
+    architecture: str, kind: str, noise: float
+) -> None:
+    """Signs of 0.94 (0.98 for most) of each layer's weights stay; half of them would by chance."""
+    reference = network(architecture)
+    suspect = changed(reference, 0.3)
+    wide = obfuscated(suspect, kind=kind, noise=noise)
+    with pytest.raises(UsageError, match="there is no reference"):
+        folded(wide)
+    found, plain = align(wide, reference), align(suspect, reference)
+    for (_, ours), (_, theirs) in zip(weighted_layers(found), weighted_layers(plain), strict=True):
+        assert float(((ours.weight >= 0) == (theirs.weight >= 0)).float().mean()) > 0.94
+
+
+def test_neurons_that_cancel_without_equal_inputs_are_left_out() -> None:
+    """relu(u) - relu(-u) + relu(v) - relu(-v) - relu(u + v) + relu(-u - v) is 0."""
+    reference = network("lenet5")
+    suspect = changed(reference, 0.3)
+    state = suspect.state_dict()
+    generator = torch.Generator().manual_seed(1)
+    u, v = (torch.randn(121, generator=generator) / 11 for _ in range(2))
+    rows = torch.stack([u, -u, v, -v, u + v, -u - v])
+    signs = torch.tensor([1.0, -1, 1, -1, -1, 1])
+    state["features.9.weight"] = torch.cat([state["features.9.weight"], rows[:, :-1]])
+    state["features.9.bias"] = torch.cat([state["features.9.bias"], rows[:, -1]])
+    columns = torch.randn(5, 1, generator=generator) * signs
+    state["features.11.weight"] = torch.cat([state["features.11.weight"], columns], dim=1)
+    wide = with_widths(suspect, state)
+    assert_same_answers(suspect, wide, factor=False)
+    assert difference(align(suspect, reference), align(wide, reference)) < 1e-4
+
+
 def test_too_few_neurons_are_filled_up() -> None:
     reference = network("lenet5")
     suspect = copy.deepcopy(reference)

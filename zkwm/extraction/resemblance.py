@@ -1,0 +1,87 @@
+"""Choose the neurons of a network that is too wide by their likeness to a reference's.
+
+Noise on neurons that were added hides which of them belong together, so that folding ends with too
+many (``zkwm.extraction.folding``). A stolen network's own neurons still resemble those that it was
+trained from. Group by group, from the image on, each neuron of the reference gets the one most like
+it; neurons left over join the one that they resemble, or are left out. An innocent network has no
+such neurons, and is refused. The reference is fixed before labels exist, and nothing here knows
+keys.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from zkwm.extraction.neuron_groups import NeuronGroup, by_neuron, neuron_groups, permute
+from zkwm.extraction.unit_form import unit_form
+from zkwm.nn.architectures import Classifier
+from zkwm.nn.widths import with_widths
+from zkwm_protocols.errors import UsageError
+
+LEAST_LIKENESS = 0.5
+"""Mean cosine of a group's chosen neurons with the reference's; innocent groups have 0.1 to 0.4."""
+SAME = 0.8
+"""Cosine from which a neuron left over is taken for a copy of a chosen one."""
+
+
+def chosen(model: Classifier, reference: Classifier) -> Classifier:
+    """The network with the reference's widths, in unit form: its neurons most like the reference's.
+
+    Args:
+        model: At least as wide as the reference in every group.
+        reference: Of the same architecture.
+
+    Raises UsageError where a group's neurons are not like the reference's.
+    """
+    (state, _), (target, _) = unit_form(model), unit_form(reference)
+    settled = {neuron_groups(reference)[0].makers[0].layer}
+    for group, wanted in zip(neuron_groups(model), neuron_groups(reference), strict=True):
+        makers = [maker.layer for maker in group.makers if maker.layer in settled]
+        rows, like = (
+            torch.cat([one[f"{layer}.weight"].flatten(1) for layer in makers], dim=1)
+            for one in (state, target)
+        )
+        rows, like = _directions(rows), _directions(like)
+        order = _assigned(like @ rows.T, wanted.size)
+        _join(state, group, rows, order)
+        permute(state, group, order)
+        settled |= {reader.layer for reader in group.readers}
+    return with_widths(model, {name: tensor.float() for name, tensor in state.items()})
+
+
+def _directions(rows: Tensor) -> Tensor:
+    """Rows (n, d) at length 1; one of length 0 stays."""
+    return torch.nn.functional.normalize(rows, dim=1)
+
+
+def _assigned(likeness: Tensor, size: int) -> Tensor:
+    """The neuron for each of the reference's, int64 (size,), of cosines (size, neurons).
+
+    Raises UsageError where they are not alike.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    if not bool(likeness.isfinite().all()):
+        raise UsageError("weights of the network are too large to be compared")
+    places, order = linear_sum_assignment(likeness.numpy(), maximize=True)
+    found = likeness[torch.from_numpy(places), torch.from_numpy(order)]
+    if len(order) < size or float(found.mean()) < LEAST_LIKENESS:
+        raise UsageError("the network's neurons are not like the reference's")
+    return torch.from_numpy(order)
+
+
+def _join(state: dict[str, Tensor], group: NeuronGroup, rows: Tensor, order: Tensor) -> None:
+    """Give what reads a neuron left over to the chosen one that it is a copy of, in place."""
+    left = torch.ones(group.size, dtype=torch.bool)
+    left[order] = False
+    if not bool(left.any()):
+        return
+    cosines, nearest = (rows[left] @ rows[order].T).max(dim=1)
+    copies = cosines >= SAME
+    numbers = left.nonzero().flatten()[copies]
+    for reader in group.readers:
+        name = f"{reader.layer}.weight"
+        columns = by_neuron(state[name], group.size, 1, reader.copies).clone()
+        columns.index_add_(1, order[nearest[copies]], columns.index_select(1, numbers))
+        state[name] = columns.flatten(1, 2)
