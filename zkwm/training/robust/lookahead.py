@@ -5,9 +5,10 @@ From half of the training on, each step fine-tunes the copy theta' by one step, 
 the gradient of the trigger loss there and applies it to the features theta of the model,
 
     g = clip(grad of CE(y_T, f(x_T; theta')) by theta', norm 2)
-    grad theta += k * 0.15 * (rate_t / rate_start) * g
+    grad theta += k * 0.15 * sqrt(64 / m) * (rate_t / rate_start) * g
 
-with k = 2 (4 with batch norm), so that the model moves to where fine-tuning keeps the triggers.
+with k = 2 (4 with batch norm), so that the model moves to where fine-tuning keeps the triggers. It
+asks about m triggers, 64 in batches of 100, fewer in smaller ones; with batch norm the root is 1.
 Fine-tuning goes on for 60 to 120 steps, at 0.6 or 2 times the owner's first learning rate, in 40 %
 of the cases under a new random head (RTAL), and then starts over from a new copy. The weight falls
 with the owner's learning rate, since it would otherwise dominate the last, small steps.
@@ -19,12 +20,13 @@ After Finn et al. 2017, section 5.2 (MAML without second derivatives) and Tamiri
 Measured on the network ``cnn2`` and Fashion-MNIST, in benchmarks/results/survival_search.jsonl: the
 values below are lines 109 to 113, 118 and 119. More weight (0.5: lines 66, 67) or an earlier start
 (0.35, weight 0.4: lines 68, 69) keep more of the mark and cost more accuracy. That k = 2 keeps what
-k = 1 did: benchmarks/results/lookahead_pace.jsonl.
+k = 1 did, and what m = 32 keeps in batches of 50: benchmarks/results/lookahead_pace.jsonl.
 """
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -61,14 +63,31 @@ LARGEST_NORM = 2.0
 """To which the look-ahead gradient is clipped (``largest_norm`` in the search)."""
 LARGEST_CLEAN_NORM = 5.0
 """To which the simulated attack clips its gradients, as ``zkwm.training.fit`` does."""
-TRIGGERS = 64
-"""Triggers of one look-ahead step (``clone_triggers`` in the search)."""
+TRIGGER_SHARE, MOST_TRIGGERS = 0.64, 64
+"""Triggers of one look-ahead step: a share of the batch size, and at most so many.
+
+64 is ``clone_triggers`` in the search, in batches of 100. In batches of 50 as many would take half
+of the look-ahead's time.
+"""
 MOMENTUM = 0.9
 
 
 def first_step(steps: int) -> int:
     """The step, from 0, at which it begins in a training of ``steps``."""
     return round(START * steps)
+
+
+def asked(batch_size: int) -> int:
+    """The number of triggers in one look-ahead step of a network without batch norm."""
+    return min(math.ceil(TRIGGER_SHARE * batch_size), MOST_TRIGGERS)
+
+
+def weight(triggers: int) -> float:
+    """Of the look-ahead gradient of so many triggers, in a network without batch norm.
+
+    The norm to which it is clipped is mostly that of its noise, which grows with fewer triggers.
+    """
+    return WEIGHT * math.sqrt(MOST_TRIGGERS / triggers)
 
 
 @dataclass(frozen=True)
@@ -125,7 +144,10 @@ class Lookahead:
         self._forward = forward
         # the purposes of random choices here and below are seeds: another text, another training
         self._mixed = MixedBatch(model, source, settings, forward, "beside the clone's triggers")
-        self._every = EVERY_BESIDE_CLEAN if self._mixed.uses_batch_norm else EVERY
+        beside_clean = self._mixed.uses_batch_norm
+        self._every = EVERY_BESIDE_CLEAN if beside_clean else EVERY
+        self._count = settings.triggers_per_batch if beside_clean else asked(settings.batch_size)
+        self._weight = self._every * (WEIGHT if beside_clean else weight(self._count))
         self._clone = copy.deepcopy(model)
         self._trained = {n: p for n, p in self._clone.named_parameters() if p.requires_grad}
         self._features = features_of(self._clone, head)
@@ -154,12 +176,12 @@ class Lookahead:
             return
         gradients = self._trigger_gradients(step)
         model = dict(self._model.named_parameters())
-        weight = self._every * WEIGHT * self._rate(step)
+        weighted = self._weight * self._rate(step) * share
         for name, gradient in gradients.items():
             parameter = model[name]
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-            parameter.grad.add_(gradient, alpha=weight * share)
+            parameter.grad.add_(gradient, alpha=weighted)
 
     def _asks_triggers(self, step: int) -> bool:
         """Whether the copy is asked about triggers at a step."""
@@ -240,8 +262,7 @@ class Lookahead:
         """
         images, labels = self._triggers
         random = generator(self._settings.seed, "clone triggers", step)
-        count = self._settings.triggers_per_batch if self._mixed.uses_batch_norm else TRIGGERS
-        chosen = torch.randperm(len(labels), generator=random)[:count].to(labels.device)
+        chosen = torch.randperm(len(labels), generator=random)[: self._count].to(labels.device)
         logits = self._mixed.logits(self._clone, images[chosen], step)
         loss = functional.cross_entropy(logits.float(), labels[chosen])
         return _clipped_gradients(loss, self._features, LARGEST_NORM)

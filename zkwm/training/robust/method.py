@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from zkwm.training.batches import Batch
     from zkwm.training.settings import EmbedSettings
 
-VERSION = 4
+VERSION = 5
 """Bumped when a step of the method changes; checkpoints of other versions are refused."""
 
 
