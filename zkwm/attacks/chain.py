@@ -15,7 +15,7 @@ Adversary: what the first step needs, and what the others need beyond it.
 - The first step gets the adversary's seed, so that it does what it does alone, each later one a
   seed derived from it.
 - A second step can undo the first: of a robust mark's 498 bits by ranks unlearning like an opened
-  block leaves 137, retraining after it 355 (benchmarks/results/combined_attacks.jsonl).
+  block leaves 260, retraining after it 377 (benchmarks/results/combined_attacks.jsonl).
 - A step that wraps the network (filters, detectors) can only be the last one, and answers that mean
   nothing after one step (``transfer``) mean nothing after all.
 """
