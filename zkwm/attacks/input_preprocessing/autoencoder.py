@@ -90,6 +90,8 @@ class Autoencoder(Attack):
 class Reformer(nn.Module):
     """Two convolutions with pooling down to the code, and two up again; sizes stay.
 
+    The code has no ReLU: of few channels, all could end up at 0 for every image.
+
     Args:
         channels: Of the images.
         code: Channels between the halves.
@@ -99,7 +101,7 @@ class Reformer(nn.Module):
         super().__init__()
         self.down = nn.Sequential(
             nn.Conv2d(channels, CHANNELS, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(CHANNELS, code, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(CHANNELS, code, 3, padding=1), nn.AvgPool2d(2),
         )  # fmt: skip
         self.up = nn.Sequential(
             nn.Conv2d(code, CHANNELS, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2.0),
