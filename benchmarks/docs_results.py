@@ -21,6 +21,7 @@ import docs_results_grid
 import docs_results_marks
 import docs_results_owner_first
 import docs_results_peers
+import docs_results_relearning
 import docs_results_statistics
 import measure
 
@@ -134,6 +135,12 @@ def _marks() -> Iterable[str]:
     if statistics:
         yield from ("## Three statistics", "")
         yield from docs_results_statistics.three_statistics(statistics, _lines("null_scores.jsonl"))
+        yield ""
+    relearned = _lines("relearning.jsonl")
+    if relearned:
+        nulls = [one for one in _lines("null_relearning.jsonl") if one["suspect"] != "all"]
+        yield from ("## Relearning", "")
+        yield from docs_results_relearning.relearning(relearned, nulls)
     if grid:
         yield from ("## Every watermark under every attack", "", *docs_results_grid.grid(grid))
         yield from docs_results_grid.residual(_lines("grid_resnet8.jsonl"))

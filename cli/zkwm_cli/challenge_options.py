@@ -80,12 +80,13 @@ class QuestionOptions:
     )
     statistic: str = option(
         "--statistic",
-        type=click.Choice(["matches", "ranks", "scores"]),
+        type=click.Choice(["matches", "ranks", "scores", "relearning"]),
         default="matches",
         show_default=True,
         help="What is counted: matches; for suspects that give scores, stronger: how high they "
-        "rank each label, or points for place and distance of each label among them. Decide "
-        "before you know any.",
+        "rank each label, or points for place and distance of each label among them; for weights "
+        "(safetensors) strongest: ranks in copies that relearned other labels. Decide before you "
+        "know any.",
     )
 
     def announce(self, model: str) -> None:
@@ -106,8 +107,9 @@ class QuestionOptions:
                 "--blocks, --least-matches and --images go with --zero-knowledge"
             )
         if self.zero_knowledge and self.statistic != "matches":
+            why = " and trains no network" if self.statistic == "relearning" else ""
             raise click.UsageError(
-                f"--statistic {self.statistic} goes with --reveal: an argument shows matches"
+                f"--statistic {self.statistic} goes with --reveal: an argument shows matches{why}"
             )
 
 

@@ -22,16 +22,25 @@ SUM_TOLERANCE = 1e-3
 
 
 class Statistic(StrEnum):
-    """The statistic that decides: matching labels, ranks of labels among scores, or points."""
+    """The statistic that decides: matching labels, ranks of labels among scores, or points.
+
+    Relearning counts ranks as well, among scores of copies that relearn the labels before.
+    """
 
     MATCHES = "matches"
     RANKS = "ranks"
     SCORES = "scores"
+    RELEARNING = "relearning"
 
     @property
     def reads_scores(self) -> bool:
-        """Whether it is counted among all scores of a suspect (SPEC.md 8.4, 8.6)."""
+        """Whether it needs all scores of a suspect (SPEC.md 8.4, 8.6, 8.7)."""
         return self != Statistic.MATCHES
+
+    @property
+    def counts_ranks(self) -> bool:
+        """Whether it adds up weights of the labels' ranks (SPEC.md 8.4, 8.7)."""
+        return self in (Statistic.RANKS, Statistic.RELEARNING)
 
 
 @lru_cache(maxsize=64)

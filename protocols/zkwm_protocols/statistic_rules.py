@@ -1,4 +1,4 @@
-"""What a challenge needs of suspect and commitment to read scores (SPEC.md 8.4, 8.6)."""
+"""What a challenge needs of suspect and commitment to read scores (SPEC.md 8.4, 8.6, 8.7)."""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ def verify_statistic(statistic: Statistic, suspect: SuspectIdentity, header: Hea
         raise InvalidOpening(
             f"{statistic} are for suspects that give scores for at most {MOST_OUTPUTS} outputs",
             hint="ask for matches",
+            check="challenge.suspect",
+        )
+    if statistic == Statistic.RELEARNING and suspect.kind != SuspectKind.SAFETENSORS:
+        raise InvalidOpening(
+            "relearning is for suspects whose weights can be trained here, those of a built-in "
+            "architecture in safetensors",
+            hint="ask for scores, ranks or matches",
             check="challenge.suspect",
         )
     if header.label_mode != LabelMode.DERIVED:

@@ -61,7 +61,9 @@ def examined(case: Case) -> Examination:
     )
 
 
-@pytest.mark.parametrize("name", ["commitment", "evidence", "exchange", "ranks", "scores"])
+@pytest.mark.parametrize(
+    "name", ["commitment", "evidence", "exchange", "ranks", "scores", "relearning"]
+)
 def test_generated_again_they_are_the_same(name: str, generated: dict[str, Any]) -> None:
     assert generated[name] == vectors(name)
 

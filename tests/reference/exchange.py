@@ -107,7 +107,7 @@ def read_challenge(data: bytes) -> dict[str, Any]:
     octets(value["signature"], 64)
     inner = read(octets(value["body"]), 32 * MIB)
     ranked = isinstance(inner, dict) and "statistic" in inner
-    if ranked and inner["statistic"] not in ("ranks", "scores"):
+    if ranked and inner["statistic"] not in ("ranks", "scores", "relearning"):
         raise RejectedError("no such statistic")
     body = exact_map(
         inner, *(["statistic"] if ranked else []), "type", "version", "mode",

@@ -129,6 +129,8 @@ def _recount_question(
     if challenge.get("statistic", "matches") == "matches":
         return
     _demand(head["label_mode"] == "derived")
+    if challenge["statistic"] == "relearning":
+        _demand(suspect["kind"] == "safetensors")
     _demand(suspect["outputs"] <= 1000 and suspect["kind"] != "extraction")
     _demand(not any(row[2] in BAD for row in body["triggers"]))
 
@@ -172,7 +174,7 @@ def _recount_sum(
     if statistic == "scores":
         _demand(size * opened <= 2000 and size * opened * classes <= 2**20)
     _demand(all(len(row[6]) == classes and max(row[6]) <= most(classes) for row in scored))
-    if statistic == "ranks":
+    if statistic in ("ranks", "relearning"):
         ranks = [row[6] for row in body["triggers"] if row[6] is not None]
         _demand(all(rank < classes for rank in ranks))
         _demand(evidence["rank_sum"][0] == sum(weight(rank, classes) for rank in ranks))
@@ -181,7 +183,7 @@ def _recount_sum(
         blocks, opened, tried, policy["owner_choice_bits"], _map_bits(head, challenge),
         40 if policy["trusted_beacon"] else 48,
     )  # fmt: skip
-    if statistic == "ranks":
+    if statistic in ("ranks", "relearning"):
         _recount_ranks(evidence, size * opened, classes, allowed, policy["threshold_bits"])
         return
     if statistic == "scores":

@@ -33,6 +33,7 @@ from tests.vectors.build import (
 )
 from tests.vectors.exchange import Built, examine_case, label_seed
 from tests.vectors.exchange_cases import all_cases
+from tests.vectors.relearning import relearning_vectors
 from tests.vectors.scores import scores_vectors
 
 FOLDER = Path(__file__).parents[2] / "spec" / "vectors"
@@ -300,6 +301,7 @@ def generate() -> dict[str, Any]:
         "exchange": exchange_vectors(stored("exchange")),
         "ranks": ranks_vectors(),
         "scores": scores_vectors(),
+        "relearning": relearning_vectors(),
     }
     return {name: hexadecimal(value) for name, value in made.items()}
 

@@ -57,16 +57,18 @@ def repeat_triggers(
         yield _asked(documents, case, triggers, location)
 
 
-def _same(ours: TriggerResult, theirs: TriggerResult) -> bool:
+def _same(ours: TriggerResult, theirs: TriggerResult, near: int) -> bool:
     """Whether two answers are the same.
 
-    Points may differ by 2: scores of two machines differ in their last bits, and two classes whose
-    scores nearly agree change places.
+    Points may differ by 2, and ranks by ``near``: scores of two machines differ in their last bits,
+    and two classes whose scores nearly agree change places.
     """
     known = [
-        (one.status, one.answer, one.expected_output, one.rank, one.points is None)
+        (one.status, one.answer, one.expected_output, one.rank is None, one.points is None)
         for one in (ours, theirs)
     ]
+    if ours.rank is not None and theirs.rank is not None and abs(ours.rank - theirs.rank) > near:
+        return False
     if known[0] != known[1] or ours.points is None or theirs.points is None:
         return known[0] == known[1]
     return len(ours.points) == len(theirs.points) and all(
@@ -103,21 +105,22 @@ def _asked(
     except ZkwmError as error:
         return ReplayStep("answers", ReplayState.NOT_REPEATED, error.message)
     pairs = list(zip(results, stated, strict=True))
-    different = [ours.index for ours, theirs in pairs if not _same(ours, theirs)]
+    near = int(challenge.statistic == Statistic.RELEARNING)
+    different = [ours.index for ours, theirs in pairs if not _same(ours, theirs, near)]
     if different:
         numbers = ", ".join(map(str, different[:10]))
         words = f"the model answers {len(different)} triggers otherwise here ({numbers})"
         return ReplayStep("answers", ReplayState.DIFFERS, words)
     matches = sum(ours.status == TriggerStatus.MATCH for ours in results)
-    left = ""
-    if challenge.statistic == Statistic.SCORES:
+    left, loose = "", {Statistic.SCORES: "points", Statistic.RELEARNING: "ranks"}
+    if name := loose.get(challenge.statistic):
         # Many small changes are much evidence: those of points that the verdict has made up.
         ours, theirs = (case.weigh(matches, triggers) for triggers in (results, stated))
         if ours.reached != theirs.reached:
-            words = f"the points found here leave {ours.total_bits:.2f} bits, and decide otherwise"
+            words = f"the {name} found here leave {ours.total_bits:.2f} bits, and decide otherwise"
             return ReplayStep("answers", ReplayState.DIFFERS, words)
         if ours != theirs:
-            left = f"; the points found here leave {ours.total_bits:.2f} bits"
+            left = f"; the {name} found here leave {ours.total_bits:.2f} bits"
     words = f"asked again, {matches} of {len(results)} match, each as the verdict says{left}"
     return ReplayStep("answers", ReplayState.REPEATED, words)
 

@@ -1,6 +1,6 @@
 """What is counted of opened triggers beside matches: ranks or points, as evidence takes them.
 
-SPEC.md 8.4 and 8.6. ``zkwm.judge.query`` has ranks and points from the suspect's answers, a
+SPEC.md 8.4, 8.6 and 8.7. ``zkwm.judge.query`` has ranks and points from the suspect's answers, a
 verdict's file has them from the judge.
 """
 
@@ -20,7 +20,7 @@ Sums = tuple[int | None, tuple[int, ScoreLaw] | None]
 
 def sums_of(triggers: Sequence[TriggerResult], statistic: Statistic, class_count: int) -> Sums:
     """The sum that a statistic counts; both None for matches."""
-    if statistic == Statistic.RANKS:
+    if statistic.counts_ranks:
         return weighted_sum([one.rank for one in triggers], class_count), None
     if statistic == Statistic.SCORES:
         rows = [one.points for one in triggers]

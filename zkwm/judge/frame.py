@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.judge.ledger import JudgeLedger
+from zkwm.judge.relearned import try_relearning
 from zkwm.judge.task_accuracy import TaskData, measure_accuracy
 from zkwm.quantizer.agreement_bounds import require_agreement, require_translation
 from zkwm.quantizer.network_agreement import Agreement, measure_agreement
@@ -27,7 +28,7 @@ from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.ranks import MOST_OUTPUTS, Statistic
-from zkwm_protocols.suspect_identity import Preprocessing
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
 
 if TYPE_CHECKING:
     from zkwm_protocols.integer_network.model import IntegerNetwork
@@ -86,12 +87,15 @@ def try_out(
 ) -> None:
     """Ask the suspect a few images; put its accuracy into ``frame`` where there are test data.
 
-    Where scores are to be read (``statistic``) its answers need them.
+    Where scores are to be read (``statistic``) its answers need them; where relearning is counted
+    it is trained on a few images.
 
     Raises SuspectUnusable (``suspect.answers``), UsageError for data that do not fit.
     """
     suspect.check_preprocessing(preprocessing)
     answers = suspect.try_out(preprocessing)
+    if statistic == Statistic.RELEARNING and suspect.identity.kind == SuspectKind.SAFETENSORS:
+        try_relearning(suspect, preprocessing, frame["class_map"])  # others are refused by kind
     if statistic.reads_scores and answers and suspect.identity.outputs <= MOST_OUTPUTS:
         require_scores(answers, statistic)
     if test_data is None:

@@ -62,10 +62,7 @@ class Judge:
 
     @classmethod
     def from_key(cls, key: JudgeKey, ledger: JudgeLedger | None = None) -> Judge:
-        """A judge with these keys, which need not be in a file.
-
-        Without a ledger this object counts for itself, and forgets with it.
-        """
+        """A judge with these keys; without a ledger it counts for itself, and forgets with it."""
         return cls(key, ledger)
 
     @classmethod
@@ -133,8 +130,8 @@ class Judge:
             suspect_classes: the names of the suspect's outputs, taken from the suspect itself.
             policy: what the judge demands; ``Policy()`` by default.
             excluded_blocks: not to be opened; known to others before the suspect was published.
-            statistic: ``matches``; for suspects that give scores, stronger: ``ranks`` of the
-                labels among them (SPEC.md 8.4), or ``scores``, the labels' points (SPEC.md 8.6).
+            statistic: ``matches``; by scores, stronger: ``ranks`` of the labels (SPEC.md 8.4) or
+                their points, ``scores`` (8.6); of weights ``relearning`` (8.7).
             test_data: labeled images of the suspect's task, from neither party: its accuracy on
                 them, fed like this, is measured and stands in challenge and verdict. Without them
                 nothing tells a preprocessing that was forgotten.
@@ -251,6 +248,7 @@ class Judge:
         images: NDArray[np.uint8] | None = None,
         accept_declared_labels: bool = False,
         progress: Progress | None = None,
+        rounds: Progress | None = None,
         particulars: CaseParticulars = NOT_STATED,
         trust: Trust | None = None,
         **suspect_options: Any,  # noqa: ANN401
@@ -277,6 +275,7 @@ class Judge:
                 integer network are compared on them too, beside those that the nonce draws.
             accept_declared_labels: accept labels that the owner declared, whatever the policy.
             progress: called with the images answered so far, and those in all.
+            rounds: the same with rounds of relearning (SPEC.md 8.7); ``progress`` by default.
             particulars: the case as stated to the judge, which nobody checks.
             trust: whom the judge trusts to date the commitment, the challenge's own if it has one.
 
@@ -285,7 +284,7 @@ class Judge:
         """
         request = Request(
             commitment, suspect, challenge, proof, decoys, images, accept_declared_labels,
-            progress, suspect_options, particulars, trust=trust,
+            progress, suspect_options, particulars, trust=trust, rounds=rounds,
         )  # fmt: skip
         return decide(request, self.public, partial(self._examine, request), self._keep)
 

@@ -110,9 +110,14 @@ class JudgeLedger:
             _see(database, challenge)
             return number
 
-    def first_answers(self, challenge: Challenge, images: Sequence[bytes]) -> dict[bytes, Answer]:
-        """The answers that are kept for images (their SHA-256), by image."""
-        question, kept = question_digest(challenge), {}
+    def first_answers(
+        self, challenge: Challenge, images: Sequence[bytes], relearned: bytes = b""
+    ) -> dict[bytes, Answer]:
+        """The answers that are kept for images (their SHA-256), by image.
+
+        ``relearned`` is the digest of what was trained, where answers are those of relearning.
+        """
+        question, kept = question_digest(challenge, relearned), {}
         with self._storage.transaction() as database:
             for image in images:
                 row = database.execute(
@@ -124,9 +129,11 @@ class JudgeLedger:
                     kept[image] = Answer(whole(row[0]), scores=floats(row[1]))
         return kept
 
-    def keep_answers(self, challenge: Challenge, answers: Mapping[bytes, Answer]) -> None:
+    def keep_answers(
+        self, challenge: Challenge, answers: Mapping[bytes, Answer], relearned: bytes = b""
+    ) -> None:
         """Keep answers by the image's SHA-256; the first one stands, and a problem is none."""
-        question = question_digest(challenge)
+        question = question_digest(challenge, relearned)
         rows = [
             {
                 "question": question,
@@ -258,13 +265,15 @@ def function_digest(challenge: Challenge, repetition: int = 0) -> bytes:
     return hashlib.sha256(encode(described)).digest()
 
 
-def question_digest(challenge: Challenge) -> bytes:
+def question_digest(challenge: Challenge, relearned: bytes = b"") -> bytes:
     """The digest of all that an answer depends on apart from the image, 32 bytes."""
-    described = {
+    described: dict[str, object] = {
         "suspect": _pinned(challenge.suspect),
         "preprocessing": challenge.preprocessing.to_map(),
         "nonce": _varying(challenge),
     }
+    if relearned:
+        described["relearned"] = relearned
     return hashlib.sha256(encode(described)).digest()
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from zkwm.judge.decoys import natural_count, natural_images, odd_decoys
 from zkwm.judge.ledger import JudgeLedger
+from zkwm.judge.relearned import ranks_when_relearned
 from zkwm.judge.results import AnswerRate, Asked, TriggerResult, TriggerStatus
 from zkwm.suspects import Answer, Progress, Suspect
 from zkwm_protocols.challenge import OpeningChallenge
@@ -39,12 +40,14 @@ class Asking:
         decoy_key: the 32-byte key of the decoys, by how often the suspect was asked before.
         natural (uint8, (n, channels, height, width)): natural images of the judge's, or None.
         progress: called after each image.
+        rounds: called after each round of relearning.
     """
 
     ledger: JudgeLedger
     decoy_key: Callable[[int], bytes]
     natural: NDArray[np.uint8] | None = None
     progress: Progress | None = None
+    rounds: Progress | None = None
 
 
 def question(
@@ -96,7 +99,7 @@ def question(
     ]
     results = tuple(_result(trigger, challenge, answers) for trigger in triggers)
     if challenge.statistic.reads_scores:
-        results = _scored(results, challenge, answers)
+        results = _scored(results, challenge, answers, suspect, asking)
     return results, Asked(before, len(known), tuple(rate for rate in rates if rate.asked))
 
 
@@ -152,9 +155,13 @@ def _rate(kind: str, answers: Sequence[Answer]) -> AnswerRate:
 
 
 def _scored(
-    results: tuple[TriggerResult, ...], challenge: OpeningChallenge, answers: dict[bytes, Answer]
+    results: tuple[TriggerResult, ...],
+    challenge: OpeningChallenge,
+    answers: dict[bytes, Answer],
+    suspect: Suspect,
+    asking: Asking,
 ) -> tuple[TriggerResult, ...]:
-    """The results with the rank of each label, or the points of each class (SPEC.md 8.4, 8.6).
+    """The results with the rank of each label, or the points of each class (SPEC.md 8.4 to 8.7).
 
     Both depend on all scores together, so they are computed once every answer is there; without
     scores there is no answer.
@@ -171,12 +178,19 @@ def _scored(
                 labels.append(result.label)
                 scored.append(number)
     found: dict[int, dict[str, Any]] = {}
-    if rows and challenge.statistic == Statistic.RANKS:
-        places = ranks(np.stack(rows), labels)
+    if rows and challenge.statistic.counts_ranks:
+        table, images = np.stack(rows), [results[number].image for number in scored]
+        places = (
+            ranks(table, labels)
+            if challenge.statistic == Statistic.RANKS
+            else ranks_when_relearned(
+                suspect, challenge, np.stack(images), labels, table, asking.ledger, asking.rounds
+            )
+        )
         found = {number: {"rank": rank} for number, rank in zip(scored, places, strict=True)}
     elif rows:
-        table = points(np.stack(rows))
-        found = {number: {"points": r.tobytes()} for number, r in zip(scored, table, strict=True)}
+        given = points(np.stack(rows))
+        found = {number: {"points": r.tobytes()} for number, r in zip(scored, given, strict=True)}
     return tuple(
         replace(result, **found[number])
         if number in found

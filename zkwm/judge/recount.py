@@ -25,7 +25,6 @@ from zkwm_protocols.commitment import Header, LabelMode
 from zkwm_protocols.dates import Order
 from zkwm_protocols.errors import InvalidOpening, UsageError
 from zkwm_protocols.evidence import Evidence, assess
-from zkwm_protocols.ranks import Statistic
 from zkwm_protocols.statistic_rules import verify_statistic
 from zkwm_protocols.suspect_identity import SuspectKind
 
@@ -239,7 +238,7 @@ def _wrong_sum(
         matches = challenge.least_matches
     else:
         matches = sum(one.status == TriggerStatus.MATCH for one in verdict.triggers)
-    if challenge.statistic == Statistic.RANKS:
+    if challenge.statistic.counts_ranks:
         ranks = [one.rank for one in verdict.triggers]
         if any(rank is not None and rank >= header.class_count for rank in ranks):
             yield "a rank is none of its classes"

@@ -22,9 +22,10 @@ class Terms(TypedDict, total=False):
     """Options of ``Judge.challenge``, which documents them.
 
     ``excluded_blocks`` stay out beside those that were opened to the marketplace; ``statistic`` is
-    ``matches``, or ``ranks`` or ``scores``, which an argument does not have; ``policy`` is that of
-    the marketplace where none is given, and so is ``trust``, which may be a folder too. The verdict
-    needs the same: give it to ``settle`` where it is not the marketplace's own any more.
+    ``matches``, or ``ranks``, ``scores`` or ``relearning``, which an argument does not have;
+    ``policy`` is that of the marketplace where none is given, and so is ``trust``, which may be a
+    folder too. The verdict needs the same: give it to ``settle`` where it is not the marketplace's
+    own any more.
     """
 
     purpose: str

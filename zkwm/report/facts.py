@@ -13,21 +13,13 @@ from zkwm.judge.verdict import CheckedBy, Outcome, Verdict
 from zkwm.report.class_list import class_map_in_words
 from zkwm.report.dates import date_facts
 from zkwm.report.question_facts import question_facts
+from zkwm.report.statistic_words import counted_more_finely
 from zkwm.report.visible import by_luck, count, odds, utc
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.evidence import Evidence
 from zkwm_protocols.suspect_identity import SuspectKind
 
-_RANKED = (
-    " The judge counted more finely: how high the model's own scores rank the label of each image "
-    "among all classes, after subtracting each class's typical (median) score."
-)
-_SCORED = (
-    " The judge counted more finely: for each image every class got points, for its place among "
-    "the model's own scores and for its distance from what is typical of the class; the labels "
-    "were looked at only then, and their points added up."
-)
 UNKNOWN = "not known: the check ended before it could be read"
 _SHOWN_BLOCKS = 40
 _UNOPENED = (TriggerStatus.WRONG_LEAF, TriggerStatus.MISSING_LEAF)
@@ -160,9 +152,7 @@ def _what_happened(verdict: Verdict, evidence: Evidence, header: Header) -> str:
         "examined model"
         + (f", except {unseen:,} that were not opened as committed" if unseen else "")
         + f". It answered {evidence.matches:,} of {evidence.trials:,} with the label fixed for the "
-        "image."
-        + _RANKED * (evidence.rank_sum is not None)
-        + _SCORED * (evidence.score_sum is not None)
+        "image." + counted_more_finely(verdict)
     )
 
 

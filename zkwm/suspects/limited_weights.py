@@ -6,17 +6,21 @@ takes minutes and gigabytes. ``zkwm.suspects.weights_worker`` is the process.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.suspects.limited_process import NoResultError, run_limited
+from zkwm.suspects.limited_process import LimitedProcess, NoResultError
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.suspect import CHECK
 from zkwm_protocols.errors import SuspectUnusable
+from zkwm_protocols.relearning import MOST_STEPS, Round
 from zkwm_protocols.suspect_identity import Preprocessing
 
 if TYPE_CHECKING:
@@ -43,6 +47,43 @@ def limited_scores(
     frames = [*_frames(model), b"", b"", np.ascontiguousarray(images).tobytes(), b""]
     result = _run(task, frames, len(images), 8 * len(images) * outputs, limits)
     return np.frombuffer(result, "<f8").reshape(len(images), outputs).astype(np.float64)
+
+
+def limited_relearning(
+    model: Classifier,
+    images: NDArray[np.uint8],
+    labels: Sequence[int],
+    rounds: Sequence[Round],
+    preprocessing: Preprocessing,
+    class_map: Sequence[int],
+    limits: OnnxLimits,
+) -> Iterator[tuple[NDArray[np.float64], float]]:
+    """For each round the scores float64 (m, C) of those asked, and its seconds for one gradient.
+
+    Arguments are those of ``Suspect.relearn``. One process makes the rounds, one by one, and knows
+    the labels of a round's triggers only.
+
+    Raises SuspectUnusable (``suspect.answers``) where they take more time or memory than
+    ``limits``, and what ``preprocess`` raises.
+    """
+    classes = [int(output) for output in class_map]
+    model_frames, end = [*_frames(model), b"", b""], time.monotonic() + limits.total_seconds
+    wanted = np.array(labels, "<i8")
+    with contextlib.closing(_process([*model_frames, images.tobytes()], limits)) as process:
+        for trained, asked in rounds:
+            both = images[np.concatenate([trained, asked])]
+            task = {"task": "relearn", "class_map": classes, "images": both.shape}
+            task["preprocessing"] = asdict(preprocessing)
+            frames = [*model_frames, both.tobytes(), wanted[trained].tobytes()]
+            start = time.monotonic()
+            most = limits.load_seconds + MOST_STEPS * len(both) * limits.image_seconds
+            left = max(0.1, min(end - start, most))
+            size = 8 * len(asked) * len(classes)
+            facts, result = _ask(process, task, frames, size, left)
+            steps = facts.get("steps")
+            gradients = len(trained) * (steps + 1 if isinstance(steps, int) else 1)
+            table = np.frombuffer(result, "<f8").reshape(len(asked), len(classes))
+            yield table.astype(np.float64), (time.monotonic() - start) / max(gradients, 1)
 
 
 def limited_bits(
@@ -82,16 +123,25 @@ def _run(
 ) -> bytes:
     """Run one task on ``count`` images or keys; its result has ``size`` bytes."""
     seconds = min(limits.total_seconds, limits.load_seconds + count * limits.image_seconds)
-    memory = limits.memory_bytes or _BASE_MEMORY + 4 * sum(map(len, frames))
+    with contextlib.closing(_process(frames, limits)) as process:
+        return _ask(process, task, frames, size, seconds)[1]
+
+
+def _process(frames: list[bytes], limits: OnnxLimits) -> LimitedProcess:
+    """A process for these frames."""
+    return LimitedProcess(_MODULE, limits.memory_bytes or _BASE_MEMORY + 4 * sum(map(len, frames)))
+
+
+def _ask(
+    process: LimitedProcess, task: dict[str, Any], frames: list[bytes], size: int, seconds: float
+) -> tuple[dict[str, Any], bytes]:
+    """The facts and result of one task, of ``size`` bytes.
+
+    Raises SuspectUnusable (``suspect.answers``).
+    """
     hint = "ask it on a larger machine"
     try:
-        _, result = run_limited(
-            _MODULE,
-            [json.dumps(task).encode(), *frames],
-            memory=memory,
-            seconds=seconds,
-            result_limit=size,
-        )
+        facts, result = process.answer([json.dumps(task).encode(), *frames], seconds, size)
     except NoResultError as error:
         reason, hint = "it ended without an answer, perhaps out of memory", hint
         if error.late:
@@ -102,4 +152,4 @@ def _run(
         ) from None
     if len(result) != size:
         raise SuspectUnusable("the suspect cannot be asked: another reply", hint=hint, check=CHECK)
-    return result
+    return facts, result

@@ -8,6 +8,7 @@ and time. Imports torch when a suspect is opened.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.suspects.foreign_text import printable
-from zkwm.suspects.limited_weights import limited_scores
+from zkwm.suspects.limited_weights import limited_relearning, limited_scores
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.preprocessing import check_input
 from zkwm.suspects.suspect import (
@@ -30,6 +31,7 @@ from zkwm.suspects.suspect import (
 )
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import SuspectUnusable
+from zkwm_protocols.relearning import Round
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
 if TYPE_CHECKING:
@@ -100,6 +102,33 @@ class SafetensorsSuspect(Suspect):
         if progress is not None:
             progress(len(images), len(images))
         return tuple(answer_from_scores(row, self.identity.outputs) for row in scores)
+
+    def relearn(
+        self,
+        images: NDArray[np.uint8],
+        labels: Sequence[int],
+        rounds: Sequence[Round],
+        preprocessing: Preprocessing,
+        class_map: Sequence[int],
+        *,
+        progress: Progress | None = None,
+    ) -> list[NDArray[np.float64]]:
+        """The scores of those asked in each round; see ``Suspect.relearn``.
+
+        Raises SuspectUnusable (``suspect.answers``) where that takes too much time or memory.
+        """
+        require_images(images, self._shape)
+        self.check_preprocessing(preprocessing)
+        tables = []
+        for table, seconds in limited_relearning(
+            self._model, images, labels, rounds, preprocessing, class_map, self._limits
+        ):
+            if tables:  # the first round waits for the process
+                self.gradient_seconds = seconds
+            tables.append(table)
+            if progress is not None:
+                progress(len(tables), len(rounds))
+        return tables
 
 
 def architecture_digest(model: Classifier) -> bytes:

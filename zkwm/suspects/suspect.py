@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, TypeAlias
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.errors import InvalidOpening, SuspectUnusable, Unsupported, UsageError
 from zkwm_protocols.ranks import MOST_OUTPUTS
+from zkwm_protocols.relearning import Round
 from zkwm_protocols.suspect_identity import Account, Preprocessing, SuspectIdentity, SuspectKind
 
 CHECK = "suspect.answers"
@@ -109,6 +110,9 @@ class Suspect(ABC):
     files: tuple[SuspectFile, ...] = ()
     """Every file that it was read from; none for an endpoint."""
 
+    gradient_seconds: float | None = None
+    """Seconds of one image's gradient in the last round of ``relearn``; None before a second."""
+
     @property
     def records(self) -> tuple[QueryRecord, ...]:
         """Every image sent so far, in order; empty for a suspect that is not remote."""
@@ -190,6 +194,36 @@ class Suspect(ABC):
         problem. Raises UsageError for images of another shape or type, SuspectUnusable for a
         preprocessing that the suspect cannot take.
         """
+
+    def relearn(
+        self,
+        images: NDArray[np.uint8],
+        labels: Sequence[int],
+        rounds: Sequence[Round],
+        preprocessing: Preprocessing,
+        class_map: Sequence[int],
+        *,
+        progress: Progress | None = None,
+    ) -> list[NDArray[np.float64]]:
+        """In each round train a copy of the suspect on some triggers, and ask it others.
+
+        Args:
+            images (uint8, (n, c, h, w)): the triggers.
+            labels: theirs; a round knows those that it trains on (SPEC.md 8.7).
+            rounds: which are trained on in each round, and which are asked then.
+            preprocessing: how pixels become the suspect's input.
+            class_map: the output that stands for each class.
+            progress: called after each round, with those done and those in all.
+
+        Returns for each round the scores of those asked, float64 (m, C), NaN where training
+        diverged. Raises Unsupported (``challenge.suspect``) for a suspect whose weights cannot be
+        trained here.
+        """
+        raise Unsupported(
+            "only weights of a built-in architecture can be trained here to see what they remember",
+            hint="ask for scores, ranks or matches (`statistic`)",
+            check="challenge.suspect",
+        )
 
     def __enter__(self) -> Self:
         """``with zkwm.open_suspect(...) as suspect`` closes it, whatever happens."""

@@ -1,8 +1,9 @@
 """The process that evaluates weights of a built-in architecture: see ``limited_weights``.
 
 ``python -P -m zkwm.suspects.weights_worker MEMORY``. Frames in: JSON (the task), config.json and
-weights of the suspect, those of the reference (empty without one), images or keys, probes. Frames
-out: those of ``zkwm.suspects.limited_process``. MEMORY is what it may use beyond its own code.
+weights of the suspect, those of the reference (empty without one), images or keys, probes, or the
+labels of the first images as little-endian int64 for a round of relearning. Frames out: those of
+``zkwm.suspects.limited_process``. MEMORY is what it may use beyond its own code.
 """
 
 from __future__ import annotations
@@ -39,6 +40,21 @@ def scores(model: Classifier, task: dict[str, Any], images: NDArray[np.uint8]) -
     return b"".join(rows)
 
 
+def relearned(
+    model: Classifier, task: dict[str, Any], images: NDArray[np.uint8], labels: bytes
+) -> tuple[dict[str, Any], bytes]:
+    """The steps of a round of relearning, and the scores of those asked, little-endian float64."""
+    import torch
+
+    from zkwm.training.relearning import relearned_scores
+
+    fed = torch.from_numpy(preprocess(images, read_preprocessing(task["preprocessing"]))).double()
+    wanted = torch.from_numpy(np.frombuffer(labels, "<i8").astype(np.int64))
+    count = len(wanted)
+    found, steps = relearned_scores(model, fed[:count], wanted, fed[count:], task["class_map"])
+    return {"steps": steps}, found.astype("<f8").tobytes()
+
+
 def bits(
     model: Classifier, reference: Classifier | None, task: dict[str, Any], question: list[bytes]
 ) -> bytes:
@@ -64,6 +80,9 @@ def answered(question: list[bytes]) -> tuple[dict[str, Any], bytes]:
         if task["task"] == "scores":
             images = np.frombuffer(question[5], np.uint8).reshape(task["images"])
             return {}, scores(model, task, images)
+        if task["task"] == "relearn":
+            images = np.frombuffer(question[5], np.uint8).reshape(task["images"])
+            return relearned(model, task, images, question[6])
         return {}, bits(model, reference, task, question)
     except (MemoryError, RuntimeError) as error:  # torch's own error for memory is the second
         reason = "out of memory" if "memory" in str(error) else type(error).__name__

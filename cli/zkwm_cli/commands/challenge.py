@@ -19,6 +19,7 @@ from zkwm_cli.trust_options import DateTerms, read_commitment
 if TYPE_CHECKING:
     from zkwm.judge.judge import Judge
     from zkwm.quantizer.network_agreement import Agreement
+    from zkwm.suspects import Suspect
     from zkwm_protocols.challenge import Challenge
     from zkwm_protocols.commitment import Commitment
 
@@ -98,6 +99,7 @@ def command(
     check.tell(challenge)
     _tell(challenge, committed, agreements)
     values = _values(challenge, committed, agreements, output.output) | check.to_json()
+    values["relearning_seconds"] = _tell_price(opened, challenge, committed)
     print_result(output.as_json, "challenge", **values)
 
 
@@ -153,6 +155,24 @@ def _tell(challenge: Challenge, commitment: Commitment, agreements: list[Agreeme
     _note_class_map(challenge, commitment)
     fingerprint = challenge.judge.fingerprint()
     note(f"tell the owner your key's fingerprint through another channel: {fingerprint}")
+
+
+def _tell_price(suspect: Suspect, challenge: Challenge, commitment: Commitment) -> float | None:
+    """Say what relearning takes at most; return the seconds, None without relearning."""
+    from zkwm.judge.relearned import most_relearning_seconds
+    from zkwm_cli.terminal import note
+    from zkwm_protocols.ranks import Statistic
+    from zkwm_protocols.relearning import FOLDS, most_gradients
+
+    triggers = challenge.block_count * commitment.header.block_size
+    seconds = most_relearning_seconds(suspect, triggers)
+    if challenge.statistic != Statistic.RELEARNING or seconds is None:
+        return None
+    note(
+        f"zkwm verify will train {FOLDS - 1} copies of the model: at most "
+        f"{most_gradients(triggers):,} gradients of images, {seconds:.0f} seconds on this machine"
+    )
+    return round(seconds, 1)
 
 
 def _warn_of_dates(challenge: Challenge, commitment: Commitment) -> None:

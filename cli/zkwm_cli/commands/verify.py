@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,6 +34,7 @@ from zkwm_cli.verdict_options import (
 if TYPE_CHECKING:
     from zkwm.judge.judge import Judge
     from zkwm.judge.verdict import Verdict
+    from zkwm_cli.terminal import ProgressLine
     from zkwm_protocols.errors import ZkwmError
     from zkwm_protocols.keys import JudgePublic
 
@@ -130,8 +133,10 @@ def _verify(
     commitment, challenge, proof = files
     line = ProgressLine()
     settings["progress"] = lambda done, count: line.update(f"asking the suspect: {done} of {count}")
+    rounds = _rounds(line)
     try:
         if isinstance(checker, Judge):
+            settings["rounds"] = rounds
             return checker.verify(commitment, model, challenge, proof, **settings), None
         del settings["decoys"]  # of openings
         return verify_argument(commitment, model, challenge, proof, checker, **settings), None
@@ -141,6 +146,21 @@ def _verify(
         return error.verdict, error
     finally:
         line.end()
+
+
+def _rounds(line: ProgressLine) -> Callable[[int, int], None]:
+    """Show each round of relearning, and about how long the others take."""
+    ends: list[float] = []
+
+    def show(done: int, count: int) -> None:
+        ends.append(monotonic())
+        left = ""
+        if len(ends) > 1:  # the first one waits for the process
+            each = (ends[-1] - ends[0]) / (len(ends) - 1)
+            left = f", about {each * (count - done):.0f} s left"
+        line.update(f"training copies of the suspect: round {done} of {count}{left}")
+
+    return show
 
 
 def _print(verdict: Verdict, *, as_json: bool) -> None:

@@ -1,0 +1,159 @@
+"""Bits by matches, ranks, points and relearning on the same attacked marks (SPEC.md 8.2 to 8.7).
+
+LeNet-5 with 6,100 images of the owner's and 1,600 of the adversary's, 200 key-drawn triggers of the
+family ``secret`` with derived labels, and attacks of ``survival_trials``; the owners are those of
+``three_statistics``. One JSON line for each owner and attack, bits before allowances; attacked
+models are kept, and lines that are there are not made again.
+
+    python benchmarks/relearning.py --data fashion-mnist.npz --models /tmp/models \
+        --output benchmarks/results/relearning.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import marks
+import measure
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from survival_trials import TRIALS
+from three_statistics import ADVERSARY, OWNER, TESTED, TRIGGERS, _blocks, _bits, _part
+from torch import nn
+
+from zkwm.attacks import make_attack
+from zkwm.attacks.attack import Adversary, Target
+from zkwm.data import ImageData, load_data
+from zkwm.nn.architectures import Classifier, build_model, channel_statistics
+from zkwm.nn.image_source import as_unit
+from zkwm.nn.inference import matches
+from zkwm.training import default_settings, embed
+from zkwm.training.relearning import relearned_scores
+from zkwm.triggers import TriggerSet
+from zkwm_protocols.rank_tails import rank_hundredths
+from zkwm_protocols.ranks import weighted_sum
+from zkwm_protocols.relearning import relearned_ranks, rounds_of
+
+OWNERS = ((31, "robust"), (33, "robust"), (32, "plain"))
+ATTACKS = (
+    "none",
+    "laundering, 10 %",
+    "RTAL, AdamW 1e-3",
+    "RTAL, twice the rate",
+    "fakes of an opened block, uniform",
+    "fine-pruning 96 %",
+    "fakes that the network is sure of",
+    "another owner's network",
+)
+
+
+def main() -> None:
+    """Train, attack, ask and count what is missing."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, help="path that zkwm.data can load")
+    parser.add_argument("--output", type=Path, required=True, help="JSON lines, appended to")
+    parser.add_argument("--models", type=Path, required=True, help="folder for attacked models")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    arguments.models.mkdir(parents=True, exist_ok=True)
+    whole = load_data(arguments.data)
+    for name in ATTACKS:
+        for seed, kind in OWNERS:
+            key = {"data": whole.name, "seed": seed, "kind": kind, "attack": name}
+            known = measure.lines(arguments.output)
+            if any(all(line[field] == key[field] for field in key) for line in known):
+                continue
+            line = _measured(whole, seed, kind, name, arguments.models)
+            measure.append(arguments.output, measure.report("relearning", **key, **line))
+
+
+def _measured(whole: ImageData, seed: int, kind: str, name: str, folder: Path) -> dict[str, Any]:
+    """Accuracy, and bits of one suspect."""
+    triggers = marks.committed_triggers(
+        "secret", TRIGGERS, whole.shape, whole.class_count, number=seed
+    )
+    if name == "another owner's network":
+        other = {31: (33, "robust"), 33: (31, "robust"), 32: (31, "robust")}[seed]
+        model = _suspect(whole, *other, "none", folder)
+    else:
+        model = _suspect(whole, seed, kind, name, folder)
+    if TRIALS[name].parameters.get("kind") == "opened" if name in TRIALS else False:
+        triggers = _blocks(triggers, 50, TRIGGERS)  # an opened block is not asked about
+    images = torch.tensor(whole.test_images[:TESTED])
+    right = matches(model, images, torch.tensor(whole.test_labels[:TESTED]))
+    with torch.no_grad():
+        scores = model(as_unit(torch.tensor(triggers.images))).double().numpy()
+    labels = triggers.labels.tolist()
+    start = time.process_time()
+    ranks, steps = _relearned(model, triggers, scores)
+    seconds = time.process_time() - start
+    value = weighted_sum(ranks, whole.class_count)
+    return {
+        "accuracy": round(right / TESTED, 4),
+        "asked": len(labels),
+        **_bits(scores, labels),
+        "bits_by_relearning": rank_hundredths(value, len(labels), whole.class_count) / 100,
+        "first_of_each_part": [
+            sum(ranks[i] == 0 for i in range(part, len(labels), 8)) for part in range(8)
+        ],
+        "steps": steps,
+        "seconds": round(seconds, 2),
+    }
+
+
+def _relearned(
+    model: nn.Module, triggers: TriggerSet, scores: NDArray[np.float64]
+) -> tuple[tuple[int, ...], list[int]]:
+    """The ranks, and the steps of each round."""
+    images = as_unit(torch.tensor(triggers.images)).double()
+    labels, tables, steps = torch.tensor(triggers.labels), [], []
+    for trained, asked in rounds_of(len(labels)):
+        table, taken = relearned_scores(
+            model, images[trained], labels[trained], images[asked], range(scores.shape[1])
+        )
+        tables.append(table)
+        steps.append(taken)
+    return relearned_ranks(scores, tables, triggers.labels.tolist()), steps
+
+
+def _suspect(whole: ImageData, seed: int, kind: str, name: str, folder: Path) -> Classifier:
+    """The marked or attacked model, trained unless it is kept."""
+    order = np.random.default_rng(seed).permutation(len(whole.train_labels))
+    owner = _part(whole, order[:OWNER])
+    mean, std = channel_statistics(owner.train_images)
+    model = build_model(
+        "lenet5", shape=owner.shape, class_count=whole.class_count, mean=mean, std=std, seed=seed
+    )
+    path = folder / f"{kind}-{seed}-{name.replace(' ', '_').replace(',', '')}.npz"
+    if path.exists():
+        with np.load(path) as kept:
+            model.load_state_dict({key: torch.from_numpy(kept[key]) for key in kept.files})
+        return model.eval()
+    triggers = marks.committed_triggers(
+        "secret", TRIGGERS, whole.shape, whole.class_count, number=seed
+    )
+    if name == "none":
+        settings = default_settings(
+            "lenet5", images=OWNER, triggers=TRIGGERS, seed=seed, device="cpu", method=kind
+        )
+        found = embed(model, owner, triggers, settings=settings).model
+    else:
+        marked, trial = _suspect(whole, seed, kind, "none", folder), TRIALS[name]
+        opened = trial.parameters.get("kind") == "opened"
+        target = Target(
+            marked,
+            lambda images: marked(images).softmax(dim=1),
+            _blocks(triggers, 0, 50) if opened else None,
+        )
+        thief = Adversary(_part(whole, order[OWNER : OWNER + ADVERSARY]), seed=seed)
+        found = make_attack(trial.name, **trial.parameters).run(target, thief).model
+    np.savez(path, **{key: value.numpy() for key, value in found.state_dict().items()})
+    return _suspect(whole, seed, kind, name, folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Ranks of labels among the scores of copies that relearn the labels before (SPEC.md 8.7).
+
+A round is given the labels that it trains on and no others. What comes out is kept in the judge's
+ledger, so that a verification that is repeated on another machine counts the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.judge.ledger import JudgeLedger
+from zkwm.suspects import Answer, Progress, Suspect
+from zkwm_protocols.challenge import OpeningChallenge
+from zkwm_protocols.relearning import most_gradients, relearned_ranks, rounds_of
+from zkwm_protocols.suspect_identity import Preprocessing
+
+_TRIED = 16
+"""Images that tell beforehand whether a suspect can be trained, and for how long."""
+
+
+def ranks_when_relearned(
+    suspect: Suspect,
+    challenge: OpeningChallenge,
+    images: NDArray[np.uint8],
+    labels: Sequence[int],
+    scores: NDArray[np.float64],
+    ledger: JudgeLedger,
+    progress: Progress | None = None,
+) -> tuple[int, ...]:
+    """The rank of each label in the round of its part, 0 the highest.
+
+    Args:
+        suspect: the model.
+        challenge: has the preprocessing and the class map.
+        images (uint8, (n, c, h, w)): the triggers that were answered, in order of block and index.
+        labels: theirs.
+        scores (float64, (n, C)): what the suspect answered, column y for label y.
+        ledger: where the first result is kept.
+        progress: called after each round, with those done and those in all.
+
+    Raises what ``Suspect.relearn`` raises.
+    """
+    rounds = rounds_of(len(labels))
+    described = images.tobytes() + np.array(labels, "<i8").tobytes()
+    trained = hashlib.sha256(described).digest()
+    places = [
+        [hashlib.sha256(trained + bytes([number]) + i.to_bytes(4, "big")).digest() for i in asked]
+        for number, asked in enumerate(asked.tolist() for _, asked in rounds)
+    ]
+    names = [name for one in places for name in one]
+    kept = ledger.first_answers(challenge, names, trained)
+    if len(kept) < len(names):
+        tables = suspect.relearn(
+            images, labels, rounds, challenge.preprocessing, challenge.class_map, progress=progress
+        )
+        found = {
+            name: Answer(int(np.nan_to_num(row).argmax()), scores=row)
+            for one, table in zip(places, tables, strict=True)
+            for name, row in zip(one, table, strict=True)
+        }
+        ledger.keep_answers(challenge, found, trained)
+        # Read back: another process may have been faster.
+        kept = ledger.first_answers(challenge, names, trained)
+    shape = (-1, len(challenge.class_map))
+    relearned = [
+        np.array([kept[name].scores for name in one], np.float64).reshape(shape) for one in places
+    ]
+    return relearned_ranks(scores, relearned, labels)
+
+
+def try_relearning(
+    suspect: Suspect, preprocessing: Preprocessing, class_map: Sequence[int]
+) -> None:
+    """Train on a few random images before a block is spent, which also tells the time it takes.
+
+    Raises what ``Suspect.relearn`` raises.
+    """
+    shape = (_TRIED, *suspect.identity.shape)
+    images = np.frombuffer(
+        hashlib.shake_256(b"zkwm tries to train").digest(prod(shape)), np.uint8
+    ).reshape(shape)
+    labels = [number % len(class_map) for number in range(_TRIED)]
+    suspect.relearn(images, labels, rounds_of(_TRIED)[:2], preprocessing, class_map)
+
+
+def most_relearning_seconds(suspect: Suspect, trigger_count: int) -> float | None:
+    """How many seconds all rounds take at most, by the last ones; None where there were none."""
+    if suspect.gradient_seconds is None:
+        return None
+    return suspect.gradient_seconds * most_gradients(trigger_count)
