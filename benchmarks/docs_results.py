@@ -135,12 +135,11 @@ def _marks() -> Iterable[str]:
     if statistics:
         yield from ("## Three statistics", "")
         yield from docs_results_statistics.three_statistics(statistics, _lines("null_scores.jsonl"))
-        yield ""
     relearned = _lines("relearning.jsonl")
     if relearned:
-        nulls = [one for one in _lines("null_relearning.jsonl") if one["suspect"] != "all"]
+        claims = [one for one in _lines("null_relearning.jsonl") if one["suspect"] != "all"]
         yield from ("## Relearning", "")
-        yield from docs_results_relearning.relearning(relearned, nulls)
+        yield from docs_results_relearning.relearning(relearned, claims)
     if grid:
         yield from ("## Every watermark under every attack", "", *docs_results_grid.grid(grid))
         yield from docs_results_grid.residual(_lines("grid_resnet8.jsonl"))

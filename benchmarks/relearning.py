@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from survival_trials import TRIALS
-from three_statistics import ADVERSARY, OWNER, TESTED, TRIGGERS, _blocks, _bits, _part
+from three_statistics import ADVERSARY, OWNER, TESTED, TRIGGERS, _bits, _blocks, _part
 from torch import nn
 
 from zkwm.attacks import make_attack

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.support.case_files import Command, Endpoint, Files, dispute_over
+from tests.support.trained_suspect import memorize
 
 
 @pytest.mark.slow
@@ -47,7 +48,7 @@ def test_an_innocent_model_by_ranks(zkwm: Command, case: Files) -> None:
     assert result.json["ranks"]["value"] < result.json["ranks"]["needed"]
 
 
-@pytest.mark.parametrize("statistic", ["ranks", "scores"])
+@pytest.mark.parametrize("statistic", ["ranks", "scores", "relearning"])
 def test_scores_and_zero_knowledge_do_not_go_together(
     zkwm: Command, case: Files, statistic: str
 ) -> None:
@@ -72,3 +73,29 @@ def test_no_ranks_are_asked_of_a_suspect_without_scores(
     assert "leave --statistic ranks out" in refused.stderr
     assert not (case.folder / "new.challenge").exists()
     assert zkwm(*dispute_over(zkwm, case, **options)).code == 0
+
+
+def test_a_case_by_relearning(zkwm: Command, case: Files) -> None:
+    """Weights that know the triggers and were taught other labels, trained by limited processes."""
+    from zkwm.nn.architectures import build_model
+    from zkwm.nn.model_file import save_classifier
+
+    images, labels = case.triggers()
+    model = build_model("cnn2", shape=(1, 16, 16), class_count=10, mean=(0.5,), std=(0.5,))
+    memorize(model, images, labels, 60)
+    memorize(model, images, (labels + 3) % 10, 6)
+    folder = case.folder / "weights"
+    folder.mkdir()
+    save_classifier(folder, model)
+    options = {"model": folder, "statistic": "relearning"}
+    made = zkwm(*case.challenge_options(**options), "--json")
+    assert made.code == 0, made.stderr
+    assert made.json["relearning_seconds"] > 0
+    assert "zkwm verify will train 7 copies of the model: at most 18,100 gradients" in made.stderr
+    challenge = case.folder / "new.challenge"
+    assert zkwm(*case.prove_options(challenge=challenge), "--again").code == 0
+    proof = case.folder / "new.proof"
+    result = zkwm(*case.verify_options(challenge=challenge, proof=proof, model=folder), "--json")
+    assert result.json["statistic"] == "relearning"
+    assert result.json["ranks"]["value"] > 0.8 * result.json["ranks"]["largest"]
+    assert "copies of the suspect: round 7 of 7" in result.stderr

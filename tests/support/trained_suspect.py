@@ -35,7 +35,7 @@ def memorize(
     model: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.int64], steps: int
 ) -> None:
     """Train a network on images towards labels, in ``steps`` steps of Adam."""
-    fed, wanted = torch.from_numpy(images).float() / 255, torch.from_numpy(labels)
+    fed, wanted = torch.tensor(images).float() / 255, torch.tensor(labels)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     for _ in range(steps):
         optimizer.zero_grad()
