@@ -166,7 +166,7 @@ def _scored(
     Both depend on all scores together, so they are computed once every answer is there; without
     scores there is no answer.
     """
-    rows, labels, scored = [], [], []
+    rows, labels, scored, images = [], [], [], []
     for number, result in enumerate(results):
         if (
             result.status in (TriggerStatus.MATCH, TriggerStatus.NO_MATCH)
@@ -177,9 +177,10 @@ def _scored(
                 rows.append(scores[list(challenge.class_map)])
                 labels.append(result.label)
                 scored.append(number)
+                images.append(result.image)
     found: dict[int, dict[str, Any]] = {}
     if rows and challenge.statistic.counts_ranks:
-        table, images = np.stack(rows), [results[number].image for number in scored]
+        table = np.stack(rows)
         places = (
             ranks(table, labels)
             if challenge.statistic == Statistic.RANKS

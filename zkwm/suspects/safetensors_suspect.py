@@ -119,7 +119,7 @@ class SafetensorsSuspect(Suspect):
         """
         require_images(images, self._shape)
         self.check_preprocessing(preprocessing)
-        tables = []
+        tables: list[NDArray[np.float64]] = []
         for table, seconds in limited_relearning(
             self._model, images, labels, rounds, preprocessing, class_map, self._limits
         ):
