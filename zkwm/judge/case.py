@@ -58,7 +58,6 @@ class Request:
     particulars: CaseParticulars = NOT_STATED
     checked_by: CheckedBy = CheckedBy.JUDGE
     trust: Trust | None = None
-    rounds: Progress | None = None
 
     def accepts_declared(self, challenge: Challenge | None) -> bool:
         """Whether declared labels are accepted: by option, or by the policy of the judge's own.

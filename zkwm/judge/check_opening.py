@@ -74,7 +74,6 @@ def examine_opening(
             lambda before: key.decoy_key(challenge.digest, before),
             request.decoys,
             request.progress,
-            request.rounds or request.progress,
         )
         with checks.group("suspect.answers"):
             results, asked = question(suspect, challenge, triggers, asking)

@@ -248,7 +248,6 @@ class Judge:
         images: NDArray[np.uint8] | None = None,
         accept_declared_labels: bool = False,
         progress: Progress | None = None,
-        rounds: Progress | None = None,
         particulars: CaseParticulars = NOT_STATED,
         trust: Trust | None = None,
         **suspect_options: Any,  # noqa: ANN401
@@ -274,8 +273,8 @@ class Judge:
             images (uint8, (n, channels, height, width)): of the suspect's task; suspect and
                 integer network are compared on them too, beside those that the nonce draws.
             accept_declared_labels: accept labels that the owner declared, whatever the policy.
-            progress: called with the images answered so far, and those in all.
-            rounds: the same with rounds of relearning (SPEC.md 8.7); ``progress`` by default.
+            progress: called with the images answered so far, and those in all; then with the
+                rounds of relearning, fewer than 8 (SPEC.md 8.7).
             particulars: the case as stated to the judge, which nobody checks.
             trust: whom the judge trusts to date the commitment, the challenge's own if it has one.
 
@@ -284,7 +283,7 @@ class Judge:
         """
         request = Request(
             commitment, suspect, challenge, proof, decoys, images, accept_declared_labels,
-            progress, suspect_options, particulars, trust=trust, rounds=rounds,
+            progress, suspect_options, particulars, trust=trust,
         )  # fmt: skip
         return decide(request, self.public, partial(self._examine, request), self._keep)
 

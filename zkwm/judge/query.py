@@ -39,15 +39,13 @@ class Asking:
         ledger: where first answers are kept.
         decoy_key: the 32-byte key of the decoys, by how often the suspect was asked before.
         natural (uint8, (n, channels, height, width)): natural images of the judge's, or None.
-        progress: called after each image.
-        rounds: called after each round of relearning.
+        progress: called after each image, then after each round of relearning.
     """
 
     ledger: JudgeLedger
     decoy_key: Callable[[int], bytes]
     natural: NDArray[np.uint8] | None = None
     progress: Progress | None = None
-    rounds: Progress | None = None
 
 
 def question(
@@ -185,7 +183,7 @@ def _scored(
             ranks(table, labels)
             if challenge.statistic == Statistic.RANKS
             else ranks_when_relearned(
-                suspect, challenge, np.stack(images), labels, table, asking.ledger, asking.rounds
+                suspect, challenge, np.stack(images), labels, table, asking.ledger, asking.progress
             )
         )
         found = {number: {"rank": rank} for number, rank in zip(scored, places, strict=True)}

@@ -31,7 +31,6 @@ from zkwm.suspects.suspect import (
 )
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import SuspectUnusable
-from zkwm_protocols.relearning import Round
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ class SafetensorsSuspect(Suspect):
         self,
         images: NDArray[np.uint8],
         labels: Sequence[int],
-        rounds: Sequence[Round],
+        rounds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
         preprocessing: Preprocessing,
         class_map: Sequence[int],
         *,

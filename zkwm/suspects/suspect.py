@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.errors import InvalidOpening, SuspectUnusable, Unsupported, UsageError
 from zkwm_protocols.ranks import MOST_OUTPUTS
-from zkwm_protocols.relearning import Round
 from zkwm_protocols.suspect_identity import Account, Preprocessing, SuspectIdentity, SuspectKind
 
 CHECK = "suspect.answers"
@@ -199,7 +198,7 @@ class Suspect(ABC):
         self,
         images: NDArray[np.uint8],
         labels: Sequence[int],
-        rounds: Sequence[Round],
+        rounds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
         preprocessing: Preprocessing,
         class_map: Sequence[int],
         *,

@@ -65,11 +65,9 @@ def command(
     question.require_consistent()
     dates.require_consistent()
     require_one_stdin(
-        commitment=commitment,
-        class_map=terms.class_map,
-        suspect_classes=terms.suspect_classes,
+        commitment=commitment, class_map=terms.class_map, suspect_classes=terms.suspect_classes,
         passphrase_file=judge.passphrase_file,
-    )
+    )  # fmt: skip
     target = output.target(
         *(commitment, suspect.model, judge.judge, judge.secret, terms.class_map),
         *(terms.suspect_classes, preprocessing.preprocessor_config, extraction.reference),
@@ -89,8 +87,8 @@ def command(
         fixed["suspect_classes"] = terms.read_suspect_classes(suspect.model)
     protocol = terms.protocol(fixed.get("suspect_classes"))
     settings = suspect.settings() | extraction.settings() | protocol
-    key, shape = judge.open(), committed.header.shape
-    agreements: list[Agreement] = []
+    key, agreements = judge.open(), list[Agreement]()
+    shape = committed.header.shape
     opened = open_suspect(suspect.model, shape=shape, outputs=terms.outputs, **settings)
     with closing(opened) as asked, check, usage_errors():
         issue = partial(_issuer(key, question, agreements), **fixed)
@@ -98,8 +96,8 @@ def command(
     target.write(challenge.to_bytes())
     check.tell(challenge)
     _tell(challenge, committed, agreements)
-    values = _values(challenge, committed, agreements, output.output) | check.to_json()
-    values["relearning_seconds"] = _tell_price(opened, challenge, committed)
+    price = _tell_price(opened, challenge, committed) | check.to_json()
+    values = _values(challenge, committed, agreements, output.output) | price
     print_result(output.as_json, "challenge", **values)
 
 
@@ -157,7 +155,9 @@ def _tell(challenge: Challenge, commitment: Commitment, agreements: list[Agreeme
     note(f"tell the owner your key's fingerprint through another channel: {fingerprint}")
 
 
-def _tell_price(suspect: Suspect, challenge: Challenge, commitment: Commitment) -> float | None:
+def _tell_price(
+    suspect: Suspect, challenge: Challenge, commitment: Commitment
+) -> dict[str, float | None]:
     """Say what relearning takes at most; return the seconds, None without relearning."""
     from zkwm.judge.relearned import most_relearning_seconds
     from zkwm_cli.terminal import note
@@ -167,12 +167,12 @@ def _tell_price(suspect: Suspect, challenge: Challenge, commitment: Commitment) 
     triggers = challenge.block_count * commitment.header.block_size
     seconds = most_relearning_seconds(suspect, triggers)
     if challenge.statistic != Statistic.RELEARNING or seconds is None:
-        return None
+        return {"relearning_seconds": None}
     note(
         f"zkwm verify will train {FOLDS - 1} copies of the model: at most "
         f"{most_gradients(triggers):,} gradients of images, {seconds:.0f} seconds on this machine"
     )
-    return round(seconds, 1)
+    return {"relearning_seconds": round(seconds, 1)}
 
 
 def _warn_of_dates(challenge: Challenge, commitment: Commitment) -> None:

@@ -132,11 +132,9 @@ def _verify(
 
     commitment, challenge, proof = files
     line = ProgressLine()
-    settings["progress"] = lambda done, count: line.update(f"asking the suspect: {done} of {count}")
-    rounds = _rounds(line)
+    settings["progress"] = _shown(line)
     try:
         if isinstance(checker, Judge):
-            settings["rounds"] = rounds
             return checker.verify(commitment, model, challenge, proof, **settings), None
         del settings["decoys"]  # of openings
         return verify_argument(commitment, model, challenge, proof, checker, **settings), None
@@ -148,11 +146,16 @@ def _verify(
         line.end()
 
 
-def _rounds(line: ProgressLine) -> Callable[[int, int], None]:
-    """Show each round of relearning, and about how long the others take."""
+def _shown(line: ProgressLine) -> Callable[[int, int], None]:
+    """Show images answered, then rounds of relearning, and about how long the others take."""
+    from zkwm_protocols.relearning import FOLDS
+
     ends: list[float] = []
 
     def show(done: int, count: int) -> None:
+        if count >= FOLDS:
+            line.update(f"asking the suspect: {done} of {count}")
+            return
         ends.append(monotonic())
         left = ""
         if len(ends) > 1:  # the first one waits for the process

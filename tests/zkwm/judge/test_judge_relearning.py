@@ -63,7 +63,7 @@ def test_a_suppressed_memory_comes_back(
     verdict = verdict_of(
         lambda: judge.verify(
             owner.commitment, suppressed, challenge, proof,
-            rounds=lambda done, count: seen.append((done, count)),
+            progress=lambda done, count: seen.append((done, count)),
         )
     )  # fmt: skip
     assert seen == [(done, 7) for done in range(1, 8)]
