@@ -20,7 +20,7 @@ from zkwm.nn.widths import with_widths
 from zkwm_protocols.errors import UsageError
 
 LEAST_LIKENESS = 0.5
-"""Mean cosine of a group's chosen neurons with the reference's; innocent groups have 0.1 to 0.4."""
+"""Mean over the groups of the mean cosine of chosen neurons with the reference's."""
 SAME = 0.8
 """Cosine from which a neuron left over is taken for a copy of a chosen one."""
 
@@ -32,10 +32,11 @@ def chosen(model: Classifier, reference: Classifier) -> Classifier:
         model: At least as wide as the reference in every group.
         reference: Of the same architecture.
 
-    Raises UsageError where a group's neurons are not like the reference's.
+    Raises UsageError where its neurons are not like the reference's.
     """
     (state, _), (target, _) = unit_form(model), unit_form(reference)
     settled = {neuron_groups(reference)[0].makers[0].layer}
+    cosines = []
     for group, wanted in zip(neuron_groups(model), neuron_groups(reference), strict=True):
         makers = [maker.layer for maker in group.makers if maker.layer in settled]
         rows, like = (
@@ -43,10 +44,13 @@ def chosen(model: Classifier, reference: Classifier) -> Classifier:
             for one in (state, target)
         )
         rows, like = _directions(rows), _directions(like)
-        order = _assigned(like @ rows.T, wanted.size)
+        order, cosine = _assigned(like @ rows.T, wanted.size)
+        cosines.append(cosine)
         _join(state, group, rows, order)
         permute(state, group, order)
         settled |= {reader.layer for reader in group.readers}
+    if sum(cosines) < LEAST_LIKENESS * len(cosines):
+        raise UsageError("the network's neurons are not like the reference's")
     return with_widths(model, {name: tensor.float() for name, tensor in state.items()})
 
 
@@ -55,20 +59,18 @@ def _directions(rows: Tensor) -> Tensor:
     return torch.nn.functional.normalize(rows, dim=1)
 
 
-def _assigned(likeness: Tensor, size: int) -> Tensor:
+def _assigned(likeness: Tensor, size: int) -> tuple[Tensor, float]:
     """The neuron for each of the reference's, int64 (size,), of cosines (size, neurons).
 
-    Raises UsageError where they are not alike.
+    And the mean of their cosines. Raises UsageError for cosines that are no numbers.
     """
     from scipy.optimize import linear_sum_assignment
 
-    if not bool(likeness.isfinite().all()):
-        raise UsageError("weights of the network are too large to be compared")
+    if not bool(likeness.isfinite().all()) or likeness.shape[1] < size:
+        raise UsageError("its weights cannot be compared with the reference's")
     places, order = linear_sum_assignment(likeness.numpy(), maximize=True)
     found = likeness[torch.from_numpy(places), torch.from_numpy(order)]
-    if len(order) < size or float(found.mean()) < LEAST_LIKENESS:
-        raise UsageError("the network's neurons are not like the reference's")
-    return torch.from_numpy(order)
+    return torch.from_numpy(order), float(found.mean())
 
 
 def _join(state: dict[str, Tensor], group: NeuronGroup, rows: Tensor, order: Tensor) -> None:
