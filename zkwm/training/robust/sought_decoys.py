@@ -12,9 +12,9 @@ at its worst point to low confidence is adversarial confidence enhanced training
 
 An option for research. The defaults below are a pilot's; in ONE seed of a small LeNet-5 they left
 168 bits by ranks after the default search, where the robust method leaves 1, for 0.2 points of
-accuracy, and 180 of 200 triggers; but RTAL at twice the rate left 50 bits instead of 203. Weight 1
-left 1 bit after the search, and steps that reach further 18 (benchmarks/results/owner_first.jsonl,
-made by benchmarks/owner_first.py). Longer searches were not tried with it in that setting.
+accuracy, and 180 of 200 triggers; but a search of 60 instead of 20 steps left 22 bits, and RTAL at
+twice the rate 50 instead of 203. Weight 1 left 1 bit after the default search, and decoys that move
+further 18 (benchmarks/results/owner_first.jsonl, made by benchmarks/owner_first.py).
 """
 
 from __future__ import annotations
