@@ -87,8 +87,8 @@ def command(
         fixed["suspect_classes"] = terms.read_suspect_classes(suspect.model)
     protocol = terms.protocol(fixed.get("suspect_classes"))
     settings = suspect.settings() | extraction.settings() | protocol
-    key, agreements = judge.open(), list[Agreement]()
-    shape = committed.header.shape
+    key, shape = judge.open(), committed.header.shape
+    agreements: list[Agreement] = []
     opened = open_suspect(suspect.model, shape=shape, outputs=terms.outputs, **settings)
     with closing(opened) as asked, check, usage_errors():
         issue = partial(_issuer(key, question, agreements), **fixed)
