@@ -41,7 +41,7 @@ def grid(lines: list[Line]) -> Iterator[str]:
         "Fashion-MNIST, one seed, short attacks (`zkwm evaluate examples/grids/readme.yaml`; the "
         "full table is [grid.md](../benchmarks/results/grid.md)). Bits before allowances, by ranks "
         "where there are classes to rank, otherwise by matches; robust is the embedding before "
-        "version 4, the present one, in these three tables. Italics: matches of declared "
+        "version 4, an earlier one, in these three tables. Italics: matches of declared "
         "labels, for which there is no exact test. –: void or not applicable. Small print: the "
         "attacked model is too inaccurate for the attack to count."
     )

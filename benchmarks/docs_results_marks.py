@@ -122,7 +122,7 @@ def survival(lines: list[Line]) -> Iterator[str]:
         "10 epochs and shows each trigger 100 times, robust 16 epochs and 400 times; equal ones "
         "are those of `examples/grids/fair.yaml`. Bits that are left in the "
         "worst seed, by ranks and by matches, before the judge's allowances (71 where all four "
-        f"blocks are opened). All rows are of the {VERSION}, the present one. The owner "
+        f"blocks are opened). All rows are of the {VERSION}, an earlier one. The owner "
         "has 20,000 images, the adversary 6,000 others unless noted. "
         "Held out: the embedding was not tuned on this attack, although earlier versions were "
         "measured on it; seeds and test images are those of the search. An attack counts if the "

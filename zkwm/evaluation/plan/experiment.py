@@ -19,6 +19,7 @@ from zkwm.evaluation.plan.data_split import Shares, divide
 from zkwm.evaluation.plan.grid import AttackEntry, Grid, WatermarkEntry
 from zkwm.evaluation.run.cache import Cache, digest_of, source_digest
 from zkwm.nn.digests import data_digest
+from zkwm.training.robust.method import VERSION as ROBUST_VERSION
 
 if TYPE_CHECKING:
     from zkwm.attacks.attack import Attack
@@ -122,9 +123,11 @@ class Experiment:
         return self._digest("second theft", architecture=architecture, seed=seed)
 
     def mark(self, entry: WatermarkEntry, seed: int) -> str:
-        """The digest of a marked model."""
+        """The digest of a marked model; another one once the robust method has changed."""
+        robust = {"method": ROBUST_VERSION} if entry.name == "robust" else {}
         return self._digest(
             "mark",
+            **robust,
             architecture=self.grid.architecture_of(entry),
             seed=seed,
             scheme=entry.name,

@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from tests.zkwm.evaluation.conftest import TINY
 from zkwm.data import ImageData
 from zkwm.evaluation.plan.data_split import divide
 from zkwm.evaluation.plan.experiment import Experiment, scratch_epochs
@@ -53,6 +54,22 @@ def test_other_adversaries_have_other_cells(fakes: ModuleType, tiny: Made, tmp_p
         for experiment in (Experiment(grid, tmp_path) for grid in grids)
     ]
     assert cells[0] != cells[1]
+
+
+def test_a_changed_robust_method_is_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = Grid.from_map(TINY | {"watermarks": ["robust", "adi"], "attacks": ["none"]})
+
+    def marks() -> list[str]:
+        experiment = Experiment(grid, tmp_path)
+        return [experiment.mark(entry, 0) for entry in grid.watermarks]
+
+    robust, plain = marks()
+    monkeypatch.setattr("zkwm.evaluation.plan.experiment.ROBUST_VERSION", 99)
+    again = marks()
+    assert again[0] != robust
+    assert again[1] == plain
 
 
 SPLIT = {
