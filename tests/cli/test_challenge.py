@@ -59,6 +59,7 @@ def test_in_json(zkwm: Command, case: Files) -> None:
         "network": None,
         "least_matches": None,
         "statistic": "matches",
+        "relearning_seconds": None,
         "agreement": [],
         "test_accuracy": None,
         "better_preprocessing": None,

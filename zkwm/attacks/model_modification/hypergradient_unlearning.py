@@ -102,7 +102,7 @@ class HypergradientUnlearning(Attack):
                 used += len(truth) + (self.iterations + 1) * len(batches[0][1])
         optimizer.zero_grad(set_to_none=True)
         if not all(bool(weight.isfinite().all()) for weight in model.parameters()):
-            raise UsageError("the training diverged", hint="use a smaller `rate`")
+            raise UsageError("the training diverged", hint="use a smaller rate")
         return AttackResult(model.cpu().eval(), images=len(labels), gradient_images=used)
 
 
