@@ -319,7 +319,8 @@ def test_a_log_without_a_file_descriptor_goes_on_once_it_has_some(
     keys = zkwm("registry", "init", log, "--origin", "log.example/1", "--json").json["keys"]
     text = "".join(f"log {key}\n" for key in keys) + "quorum none\n"
     with process("serve", log, "--listen", "127.0.0.1:0") as (running, said):
-        client = LogClient(said["url"], LogPolicy.from_bytes(text.encode()))
+        policy = LogPolicy.from_bytes(text.encode())
+        client = LogClient(said["url"], policy, patience=0.0)
         client.register(statement(1).to_bytes())  # the connection is kept
         limit = resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
         lowest = max(int(path.name) for path in Path(f"/proc/{running.pid}/fd").iterdir())
