@@ -165,13 +165,18 @@ def attack_table(marks: list[Any], lines: list[Line]) -> Iterator[str]:
 
 
 def counted_table(marks: list[Any], lines: list[Line]) -> Iterator[str]:
-    """Mean bits by matches, ranks and points for some marks; none without points."""
+    """Mean bits by matches, ranks, points and relearning for some marks; none without points."""
     known = [line for line in lines if line.get("score_bits") is not None]
     if not known or not marks:
         return
-    heads = " | ".join(f"{mark}, {counted}" for mark in marks for counted in CountedBy)
+    ways = [
+        counted
+        for counted in CountedBy
+        if any(Cell.from_map(line).bits_by(counted) is not None for line in known)
+    ]
+    heads = " | ".join(f"{mark}, {counted}" for mark in marks for counted in ways)
     yield "The same by each statistic, mean bits before allowances over all seeds."
-    yield f"\n| attack | {heads} |\n|---|{'---|' * len(marks) * len(CountedBy)}"
+    yield f"\n| attack | {heads} |\n|---|{'---|' * len(marks) * len(ways)}"
     for attack in _distinct(known, "attack"):
         texts = []
         for mark in marks:
@@ -180,7 +185,7 @@ def counted_table(marks: list[Any], lines: list[Line]) -> Iterator[str]:
                 for line in known
                 if (line["attack"], line["watermark"]) == (attack, mark)
             ]
-            for counted in CountedBy:
+            for counted in ways:
                 bits = [value for cell in cells if (value := cell.bits_by(counted)) is not None]
                 texts.append(f"{mean(bits):.0f}" if bits else "–")
         yield f"| {attack} | {' | '.join(texts)} |"

@@ -1,7 +1,8 @@
 """Bits by matches, ranks, points and relearning on the same attacked marks (SPEC.md 8.2 to 8.7).
 
 LeNet-5 with 6,100 images of the owner's and 1,600 of the adversary's, 200 key-drawn triggers of the
-family ``secret`` with derived labels, and attacks of ``survival_trials``; the owners are those of
+family ``secret`` with derived labels, and attacks of ``survival_trials`` and ``UNSEEN``, which were
+never looked at when relearning's constants were chosen; the owners are those of
 ``three_statistics``. One JSON line for each owner and attack, bits before allowances; attacked
 models are kept, and lines that are there are not made again.
 
@@ -21,13 +22,14 @@ import measure
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from survival_trials import TRIALS
+from survival_trials import RATE, TRIALS
 from three_statistics import ADVERSARY, OWNER, TESTED, TRIGGERS, _bits, _blocks, _part
 from torch import nn
 
 from zkwm.attacks import make_attack
 from zkwm.attacks.attack import Adversary, Target
 from zkwm.data import ImageData, load_data
+from zkwm.evaluation.plan.experiment import scratch_epochs
 from zkwm.nn.architectures import Classifier, build_model, channel_statistics
 from zkwm.nn.image_source import as_unit
 from zkwm.nn.inference import matches
@@ -49,6 +51,25 @@ ATTACKS = (
     "fakes that the network is sure of",
     "another owner's network",
 )
+_LIKE_SCRATCH = {"architecture": "lenet5", "epochs": 0, "batch_size": 100}
+UNSEEN = {
+    "FST at the rate": ("feature_shift_tuning", {"rate": RATE}),
+    "dehydra, uniform": (
+        "dehydra", {"labels": "uniform", "images": 50, "steps": 50, "statistics": 0.0}
+    ),
+    "merging, half": ("merging", {"share": 0.5}),
+    "merging, 70 % of the other": ("merging", {"share": 0.7}),
+    "FTAL after strong decay": (
+        "fine_tuning",
+        {"which": "FTAL", "rate": RATE, "schedule": "cosine", "decay_epochs": 5,
+         "strong_decay": 0.03},
+    ),
+    "extraction, soft": ("extraction", {"labels": "soft", **_LIKE_SCRATCH}),
+    "extraction, hard": ("extraction", {"labels": "hard", **_LIKE_SCRATCH}),
+}  # fmt: skip
+"""Attacks by name and parameters, on one robust and one plain mark."""
+OTHER = {31: (33, "robust"), 33: (31, "robust"), 32: (31, "robust")}
+"""Another owner for each: of an innocent network, and of the second theft that is merged."""
 
 
 def main() -> None:
@@ -61,8 +82,8 @@ def main() -> None:
     torch.set_num_threads(1)
     arguments.models.mkdir(parents=True, exist_ok=True)
     whole = load_data(arguments.data)
-    for name in ATTACKS:
-        for seed, kind in OWNERS:
+    for name in (*ATTACKS, *UNSEEN):
+        for seed, kind in OWNERS if name in ATTACKS else (OWNERS[0], OWNERS[2]):
             key = {"data": whole.name, "seed": seed, "kind": kind, "attack": name}
             known = measure.lines(arguments.output)
             if any(all(line[field] == key[field] for field in key) for line in known):
@@ -77,8 +98,7 @@ def _measured(whole: ImageData, seed: int, kind: str, name: str, folder: Path) -
         "secret", TRIGGERS, whole.shape, whole.class_count, number=seed
     )
     if name == "another owner's network":
-        other = {31: (33, "robust"), 33: (31, "robust"), 32: (31, "robust")}[seed]
-        model = _suspect(whole, *other, "none", folder)
+        model = _suspect(whole, *OTHER[seed], "none", folder)
     else:
         model = _suspect(whole, seed, kind, name, folder)
     if TRIALS[name].parameters.get("kind") == "opened" if name in TRIALS else False:
@@ -136,21 +156,30 @@ def _suspect(whole: ImageData, seed: int, kind: str, name: str, folder: Path) ->
     triggers = marks.committed_triggers(
         "secret", TRIGGERS, whole.shape, whole.class_count, number=seed
     )
+    settings = default_settings(
+        "lenet5", images=OWNER, triggers=TRIGGERS, seed=seed, device="cpu", method=kind
+    )
     if name == "none":
-        settings = default_settings(
-            "lenet5", images=OWNER, triggers=TRIGGERS, seed=seed, device="cpu", method=kind
-        )
         found = embed(model, owner, triggers, settings=settings).model
     else:
-        marked, trial = _suspect(whole, seed, kind, "none", folder), TRIALS[name]
-        opened = trial.parameters.get("kind") == "opened"
+        marked = _suspect(whole, seed, kind, "none", folder)
+        if name in UNSEEN:
+            attack, parameters = UNSEEN[name]
+        else:
+            attack, parameters = TRIALS[name].name, TRIALS[name].parameters
+        opened = parameters.get("kind") == "opened"
         target = Target(
             marked,
             lambda images: marked(images).softmax(dim=1),
             _blocks(triggers, 0, 50) if opened else None,
         )
-        thief = Adversary(_part(whole, order[OWNER : OWNER + ADVERSARY]), seed=seed)
-        found = make_attack(trial.name, **trial.parameters).run(target, thief).model
+        thief = Adversary(
+            _part(whole, order[OWNER : OWNER + ADVERSARY]),
+            seed=seed,
+            scratch_images=scratch_epochs(settings, OWNER, ADVERSARY) * ADVERSARY,
+            second_theft=_suspect(whole, *OTHER[seed], "none", folder),
+        )
+        found = make_attack(attack, **parameters).run(target, thief).model
     np.savez(path, **{key: value.numpy() for key, value in found.state_dict().items()})
     return _suspect(whole, seed, kind, name, folder)
 

@@ -54,6 +54,10 @@ def test_statistics_are_compared_and_declared_labels_are_matches() -> None:
     assert "| X | 88.0 % | 120; **120** | *40 of 100* |" in text
     assert "| attack | plain, matches | plain, ranks | plain, scores |" in text
     assert "| X | 90 | 120 | 130 |" in text
+    relearned = made_cell(watermark="plain", **ways, relearning_bits=300.0, **KEPT).to_map()
+    text = "\n".join(module.fair([relearned]))
+    assert "plain, scores | plain, relearning |" in text
+    assert "| X | 90 | 120 | 130 | 300 |" in text
     assert "](../benchmarks/results/grid_fair.svg)" in text
     cells.append(made_cell(watermark="plain", seed=1, accuracy_after=0.5, **ways, **KEPT))
     ((name, svg),) = module.figures({"fair": [cell.to_map() for cell in cells]})

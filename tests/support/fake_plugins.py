@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
+from zkwm.attacks.input_preprocessing.wrapped_model import FilteredInputModel
 from zkwm.extraction.reader import BLACK_BOX, JudgeView, MarkReader
 from zkwm.owner.commit import commit
 from zkwm.triggers import TriggerSet
@@ -25,6 +26,7 @@ WATERMARKS = {
     "fake": "tests.support.fake_plugins:Fake",
     "broken": "tests.support.fake_plugins:Broken",
     "served": "tests.support.fake_plugins:Served",
+    "scored": "tests.support.fake_plugins:Scored",
 }
 ATTACKS = {
     "none": "zkwm.attacks.no_attack:NoAttack",
@@ -37,6 +39,7 @@ ATTACKS = {
     "unaware": "tests.support.fake_plugins:Unaware",
     "asking": "tests.support.fake_plugins:Asking",
     "unreadable": "tests.support.fake_plugins:Unreadable",
+    "wrapped": "tests.support.fake_plugins:Wrapped",
 }
 
 
@@ -100,6 +103,16 @@ class Broken(Fake):
         raise RuntimeError("no memory left")
 
 
+@dataclass(frozen=True)
+class Scored(Fake):
+    """Is read by the suspect's scores, as a real one."""
+
+    name: ClassVar[str] = "scored"
+
+    def scores(self, model: nn.Module, leaves: NDArray[np.uint8]) -> NDArray[np.float64] | None:
+        return Watermark.scores(self, model, leaves)
+
+
 class Service:
     """Answers, and remembers that it was asked."""
 
@@ -146,6 +159,13 @@ class Fade(Attack):
     def run(self, target: Target, adversary: Adversary) -> AttackResult:
         RUNS.append(f"fade {self.kept} {adversary.seed} {len(adversary.data.train_labels)}")
         return changed(target, kept=self.kept)
+
+
+class Wrapped(Fade):
+    """Leaves the stolen network as it is, in a wrapper."""
+
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
+        return AttackResult(FilteredInputModel(nn.Identity(), deepcopy(target.model)))
 
 
 class Failing(Fade):

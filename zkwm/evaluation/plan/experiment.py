@@ -18,8 +18,10 @@ from zkwm.evaluation.plan.catalogue import entry_class, entry_object
 from zkwm.evaluation.plan.data_split import Shares, divide
 from zkwm.evaluation.plan.grid import AttackEntry, Grid, WatermarkEntry
 from zkwm.evaluation.run.cache import Cache, digest_of, source_digest
+from zkwm.extraction.reader import BLACK_BOX
 from zkwm.nn.digests import data_digest
 from zkwm.training.robust.method import VERSION as ROBUST_VERSION
+from zkwm.watermarks.watermark import DERIVED
 
 if TYPE_CHECKING:
     from zkwm.attacks.attack import Attack
@@ -136,8 +138,30 @@ class Experiment:
             probes=self.grid.probes,
         )
 
-    def cell(self, entry: WatermarkEntry, attack: AttackEntry, seed: int) -> str:
-        """The digest of a cell: a marked model under an attack."""
+    def relearns(self, entry: WatermarkEntry) -> bool:
+        """Whether relearning is counted in the cells of a mark: of classes, by derived labels."""
+        scheme = self.scheme(entry)
+        return self.grid.relearning and scheme.access == BLACK_BOX and scheme.labels == DERIVED
+
+    def cell(
+        self,
+        entry: WatermarkEntry,
+        attack: AttackEntry,
+        seed: int,
+        *,
+        without_relearning: bool = False,
+    ) -> str:
+        """The digest of a cell: a marked model under an attack.
+
+        A cell in which relearning is counted has another one than the same without, which stays
+        as it is: no attacked model is kept that copies could be made of.
+
+        Args:
+            entry: The watermark.
+            attack: The attack.
+            seed: The grid's.
+            without_relearning: The digest in a grid that does not count it.
+        """
         chosen = self.attack(attack)
         described: dict[str, Any] = {
             "what": "cell",
@@ -151,6 +175,8 @@ class Experiment:
             "scratch_epochs": self.scratch_epochs(self.grid.images_of(attack)),
         }
         # only where there are any, so that other cells keep their names
+        if self.relearns(entry) and not without_relearning:
+            described["relearning"] = True
         if chosen.parts:
             described["parts"] = [
                 {

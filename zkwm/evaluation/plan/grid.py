@@ -87,6 +87,8 @@ class Grid:
             others.
         null_models: Unmarked networks that each mark is read from.
         opened_block: Whether adversaries may use the first block of triggers.
+        relearning: Whether copies of suspects relearn triggers, too (SPEC.md 8.7), which takes
+            seconds a cell.
 
     Raises:
         UsageError: A value is of the wrong type or out of range.
@@ -108,6 +110,7 @@ class Grid:
     unlabeled_images: int = 0
     null_models: int = 0
     opened_block: bool = True
+    relearning: bool = False
 
     def __post_init__(self) -> None:
         for name, low, high in _RANGES:
@@ -117,8 +120,9 @@ class Grid:
         for name in ("data", "title", "architecture", "device"):
             if type(getattr(self, name)) is not str:
                 raise UsageError(f"{name} is a text, not {getattr(self, name)!r}")
-        if type(self.opened_block) is not bool:
-            raise UsageError(f"opened_block is yes or no, not {self.opened_block!r}")
+        for name in ("opened_block", "relearning"):
+            if type(getattr(self, name)) is not bool:
+                raise UsageError(f"{name} is yes or no, not {getattr(self, name)!r}")
         whole = all(type(seed) is int and 0 <= seed < 10_000 for seed in self.seeds)
         if not self.seeds or not whole or len(set(self.seeds)) < len(self.seeds):
             raise UsageError("seeds are different whole numbers from 0 to 9,999")

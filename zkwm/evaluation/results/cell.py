@@ -22,22 +22,34 @@ class CountedBy(StrEnum):
     MATCHES = "matches"
     RANKS = "ranks"
     SCORES = "scores"
+    RELEARNING = "relearning"
 
     @property
     def way(self) -> str:
         """The words for it in a table's title."""
         return _WAYS[self]
 
+    @property
+    def note(self) -> str:
+        """Where such a number is missing though others are there; empty where it never is."""
+        return _WITHOUT_COPIES if self is CountedBy.RELEARNING else ""
+
 
 _WAYS = {
     CountedBy.MATCHES: "by matches",
     CountedBy.RANKS: "by the ranks of labels among all scores",
     CountedBy.SCORES: "by the points of labels among all scores",
+    CountedBy.RELEARNING: "by labels that copies of the suspect remember once they relearn others",
 }
+_WITHOUT_COPIES = (
+    "–: no copies were trained, since the suspect is no built-in network by itself, such as one "
+    "behind a filter of its inputs"
+)
 _FIELDS = {
     CountedBy.MATCHES: ("bits", "evidence"),
     CountedBy.RANKS: ("rank_bits", "rank_evidence"),
     CountedBy.SCORES: ("score_bits", "score_evidence"),
+    CountedBy.RELEARNING: ("relearning_bits", "relearning_evidence"),
 }
 
 
@@ -84,13 +96,17 @@ class Cell:
         rank_evidence: What the judge's allowances leave of ``rank_bits``.
         score_bits: As ``bits``, where the judge counts points (SPEC.md 8.6).
         score_evidence: What the judge's allowances leave of ``score_bits``.
+        relearning_bits: As ``bits``, where the judge counts relearned ranks (SPEC.md 8.7); None
+            unless the grid asks for it and the suspect is a built-in network by itself.
+        relearning_evidence: What the judge's allowances leave of ``relearning_bits``.
+        relearning_seconds: Of the processor, for relearning; None as ``relearning_bits``.
         opened_used: Whether the attack used the opened block.
         images: That the adversary used.
         queries: To the owner's service.
         gradient_images: Over which gradients were computed.
         seconds: Of the attack.
-        processor_seconds: Of the attack, of measuring and, where a service is attacked, of the
-            service.
+        processor_seconds: Of the attack, of measuring without relearning and, where a service is
+            attacked, of the service.
         embed_seconds: Of the training with the mark.
         embed_processor_seconds: The same of the processor.
         unmarked_seconds: Of the training of the unmarked network.
@@ -131,6 +147,9 @@ class Cell:
     rank_evidence: float | None = None
     score_bits: float | None = None
     score_evidence: float | None = None
+    relearning_bits: float | None = None
+    relearning_evidence: float | None = None
+    relearning_seconds: float | None = None
     opened_used: bool = False
     images: int = 0
     queries: int = 0

@@ -87,6 +87,7 @@ def write_report(outcome: GridResult, folder: str | Path) -> Path:
         "bits.csv": bits_csv(outcome),
         "rank_bits.csv": bits_csv(outcome, CountedBy.RANKS),
         "score_bits.csv": bits_csv(outcome, CountedBy.SCORES),
+        "relearning_bits.csv": bits_csv(outcome, CountedBy.RELEARNING),
         "accuracy_lost.csv": lost_csv(outcome),
         "cells.csv": cells_csv(outcome.cells),
         **{f"{name}.csv": csv_text(table) for name, table in more.items()},

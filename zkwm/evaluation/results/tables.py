@@ -25,7 +25,8 @@ COLUMNS = 6
 def grid_tables(outcome: GridResult, counted: CountedBy = CountedBy.MATCHES) -> tuple[Table, ...]:
     """Schemes by attacks, at most ``COLUMNS`` attacks in each table.
 
-    By ranks or points, of the schemes that have classes, for a judge who gets scores.
+    By ranks or points, of the schemes that have classes, for a judge who gets scores; by relearning
+    where the grid asked for it, for a judge who gets the weights.
     """
     by_key, grid = squares(outcome.cells, counted), outcome.grid
     attacks = [entry.label for entry in grid.attacks]
@@ -42,7 +43,9 @@ def grid_tables(outcome: GridResult, counted: CountedBy = CountedBy.MATCHES) -> 
             title=f"What is left {counted.way}"
             + (f", part {number} of {len(parts)}" if len(parts) > 1 else ""),
             meaning="bits of evidence left after the judge's allowances / points of accuracy lost, "
-            f"of {_worst(len(grid.seeds))}; {signs}{_no_attacks(by_key, rows, part)}",
+            f"of {_worst(len(grid.seeds))}; {signs}"
+            + (f"; {counted.note}" if counted.note else "")
+            + _no_attacks(by_key, rows, part),
             head=("watermark", *(_headed(grid, attack) for attack in part)),
             rows=tuple((label, *(by_key[label, attack].text for attack in part)) for label in rows),
             counted=counted,

@@ -142,7 +142,8 @@ def _attack(experiment: Experiment, mark: Mark, cell: Cell, entry: AttackEntry) 
     try:
         cell = replace(cell, opened_used=opened is not None, seconds=seconds)
         cell = _judged(experiment, mark, mark.judged(marked), cell, result)
-        return replace(cell, processor_seconds=time.process_time() - worked)
+        spent = time.process_time() - worked - (cell.relearning_seconds or 0.0)
+        return replace(cell, processor_seconds=spent)
     except Cancelled:
         raise
     except Exception as error:
@@ -186,6 +187,7 @@ def _judged(
         mark.committed.view,
         void=result.void,
         opened_used=cell.opened_used,
+        relearning=experiment.grid.relearning,
     )
     return replace(
         cell,

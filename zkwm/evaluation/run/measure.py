@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from zkwm.attacks.input_preprocessing.wrapped_model import unwrap
+from zkwm.evaluation.run.relearned_mark import can_relearn, ranks_when_relearned
 from zkwm.extraction.reader import WHITE_BOX
 from zkwm.nn.image_source import as_unit
 from zkwm.nn.inference import matches as count_matches
@@ -44,6 +46,9 @@ class MarkReading:
     rank_evidence: float | None = None
     score_bits: float | None = None
     score_evidence: float | None = None
+    relearning_bits: float | None = None
+    relearning_evidence: float | None = None
+    relearning_seconds: float | None = None
     void: str = ""
 
     def to_map(self) -> dict[str, Any]:
@@ -99,6 +104,7 @@ def read_mark(
     *,
     void: str = "",
     opened_used: bool = False,
+    relearning: bool = False,
 ) -> MarkReading:
     """Read a mark from a suspect, on the CPU, and assess it.
 
@@ -113,6 +119,7 @@ def read_mark(
         void: Why the answers are no evidence; empty where they are.
         opened_used: Leave out the first block, which the adversary knew, at the allowance for
             choosing all others.
+        relearning: Whether to count relearned ranks, too, where a suspect's copies can be trained.
     """
     suspect = unwrap(model.cpu()) if scheme.access == WHITE_BOX else model.cpu()
     try:
@@ -123,7 +130,47 @@ def read_mark(
     left_out = 1 if opened_used and blocks > 1 else 0
     exact = scheme.labels == DERIVED and not void
     scores = scheme.scores(suspect, triggers.images) if exact else None
-    return count_mark(triggers, extracted, scores, exact=exact, left_out=left_out, void=void)
+    reading = count_mark(triggers, extracted, scores, exact=exact, left_out=left_out, void=void)
+    if not relearning or scores is None:
+        return reading
+    return with_relearning(reading, suspect, triggers, scores, left_out=left_out)
+
+
+def with_relearning(
+    reading: MarkReading,
+    suspect: nn.Module,
+    triggers: TriggerSet,
+    scores: NDArray[np.float64],
+    *,
+    left_out: int = 0,
+) -> MarkReading:
+    """A reading with relearned ranks, where copies of the suspect can be trained.
+
+    Args:
+        reading: By ``count_mark``, of these scores.
+        suspect: On the CPU.
+        triggers: The committed leaves with their labels.
+        scores (float64, (n, at least C)): What the suspect answers as it is.
+        left_out: Blocks at the start that are not counted.
+    """
+    if not can_relearn(suspect) or not np.isfinite(scores).all():
+        return reading
+    worked = time.process_time()
+    kept = slice(left_out * triggers.block_size, None)
+    places = ranks_when_relearned(
+        suspect,
+        triggers.images[kept],
+        triggers.labels[kept].tolist(),
+        scores[kept, : triggers.class_count],
+    )
+    rank_sum = weighted_sum(places, triggers.class_count)
+    evidence = _assess(triggers, reading.matches or 0, left_out, rank_sum=rank_sum)
+    return replace(
+        reading,
+        relearning_bits=evidence.terms[0].bits,
+        relearning_evidence=evidence.total_bits,
+        relearning_seconds=time.process_time() - worked,
+    )
 
 
 def count_mark(

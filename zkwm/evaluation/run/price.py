@@ -1,12 +1,13 @@
 """The price of a grid: what a folder lacks of it, and about how many processor hours that takes.
 
 Nothing is trained. Each line costs what its results in the folder have cost, seed by seed, so the
-first seed prices the others. ``zkwm evaluate --dry-run`` prints it.
+first seed prices the others, and an attack whose cells lack relearning is priced by these.
+``zkwm evaluate --dry-run`` prints it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -16,14 +17,17 @@ from zkwm.evaluation.run.tasks import digest_of_task
 
 if TYPE_CHECKING:
     from zkwm.evaluation.plan.experiment import Experiment
+    from zkwm.evaluation.plan.grid import AttackEntry, Grid, WatermarkEntry
+
+Result = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class PriceLine:
-    """A line of a grid: its networks without a mark, a watermark, or an attack.
+    """A line of a grid: its networks without a mark, a watermark, an attack, or all relearning.
 
     Args:
-        kind: training, watermark or attack.
+        kind: training, watermark, attack or relearning.
         label: The network, or the grid's label.
         done: Results that the folder has.
         missing: Results that it lacks.
@@ -50,7 +54,7 @@ class PriceLine:
 
 
 def price(experiment: Experiment) -> tuple[PriceLine, ...]:
-    """The lines of a grid: networks without a mark, watermarks, attacks.
+    """The lines of a grid: networks without a mark, watermarks, attacks, and relearning.
 
     Raises UsageError where the data are too few for the grid, or cannot be loaded.
     """
@@ -64,14 +68,26 @@ def price(experiment: Experiment) -> tuple[PriceLine, ...]:
     for entry in grid.watermarks:
         found = (value for (label, _), value in marks.items() if label == entry.label)
         lines.append(PriceLine("watermark", entry.label, *_counted(found, "embed_")))
+    relearned = list[Result | None]()
     for attack in grid.attacks:
-        cells = (
-            cache.result(experiment.cell(entry, attack, seed))
-            for entry in grid.watermarks
-            for seed in grid.seeds
-            if attack in grid.attacks_on(entry, seed)
-        )
-        lines.append(PriceLine("attack", attack.label, *_counted(cells, "")))
+        cells, older = list[Result | None](), list[Result | None]()
+        for entry, seed in _cells(grid, attack):
+            cell = cache.result(experiment.cell(entry, attack, seed))
+            cells.append(cell)
+            if experiment.relearns(entry):
+                plain = experiment.cell(entry, attack, seed, without_relearning=True)
+                older += [cache.result(plain)] if cell is None else []
+                relearned.append(cell)
+        done, missing, seconds = _counted(cells, "")
+        if seconds is None:
+            seconds = _counted(older, "")[2]
+        lines.append(PriceLine("attack", attack.label, done, missing, seconds))
+    if relearned:
+        done, missing, _ = _counted(relearned, "")
+        spent = [cell.get("relearning_seconds") or 0.0 for cell in relearned
+                 if cell and not cell.get("error")]  # fmt: skip
+        each = mean(spent) if spent else None
+        lines.append(PriceLine("relearning", "copies of suspects", done, missing, each))
     return tuple(lines)
 
 
@@ -79,6 +95,12 @@ def total(lines: Iterable[PriceLine]) -> tuple[float, int]:
     """Processor seconds of all that is missing, and how many lines are not in it, being unknown."""
     left = [line.left for line in lines]
     return sum(part for part in left if part is not None), left.count(None)
+
+
+def _cells(grid: Grid, attack: AttackEntry) -> Iterator[tuple[WatermarkEntry, int]]:
+    """The watermarks and seeds that an attack is run against."""
+    for entry in grid.watermarks:
+        yield from ((entry, s) for s in grid.seeds if attack in grid.attacks_on(entry, s))
 
 
 def _trainings(experiment: Experiment) -> dict[str, list[str]]:
@@ -91,9 +113,7 @@ def _trainings(experiment: Experiment) -> dict[str, list[str]]:
     return groups
 
 
-def _counted(
-    results: Iterable[Mapping[str, Any] | None], before: str
-) -> tuple[int, int, float | None]:
+def _counted(results: Iterable[Result | None], before: str) -> tuple[int, int, float | None]:
     """How many results are there, how many are not, and the mean seconds of the former."""
     done, missing, seconds = 0, 0, list[float]()
     for result in results:

@@ -58,6 +58,7 @@ def test_a_grid_is_read_with_its_defaults(fakes: ModuleType, tmp_path: Path) -> 
         ({"probes": 0}, "probes", ""),
         ({"probes": True}, "probes", ""),
         ({"opened_block": 1}, "opened_block", ""),
+        ({"relearning": "often"}, "relearning is yes or no", ""),
         ({"attacks": [{"name": "fade", "watermarks": ["fak"]}]}, "no watermark's label", "fake"),
         ({"attacks": [{"name": "fade", "watermarks": "fake"}]}, "a list of labels", ""),
         ({"attacks": [{"name": "fade", "seeds": -1}]}, "seeds of fade", ""),

@@ -86,6 +86,8 @@ def test_ranks_are_a_table_of_their_own(cell: Made) -> None:
     assert squares((cell(),), CountedBy.RANKS)["A", "X"].left == "–"
     pointed = cell(score_bits=410.0, score_evidence=338.7)
     assert squares((pointed,), CountedBy.SCORES)["A", "X"].text == "338 / 1.0"
+    relearned = cell(relearning_bits=500.0, relearning_evidence=428.2)
+    assert squares((relearned,), CountedBy.RELEARNING)["A", "X"].text == "428 / 1.0"
 
 
 def test_points_have_a_minus_sign_and_no_negative_zero() -> None:
