@@ -265,18 +265,17 @@ def evidence(model: nn.Module, triggers: TriggerSet, *, relearning: bool = False
     with torch.no_grad():
         scores = model(as_unit(torch.tensor(triggers.images))).double().numpy()
     reading = count_mark(triggers, scores.argmax(axis=1), scores, exact=True)
-    if relearning:
-        reading = with_relearning(reading, model, triggers, scores)
-        more = {"bits_by_relearning": reading.relearning_bits}
-    else:
-        more = {}
-    return more | {
+    found = {
         "asked": reading.trials,
         "matches": reading.matches,
         "bits_by_matches": reading.bits,
         "bits_by_ranks": reading.rank_bits,
         "bits_by_scores": reading.score_bits,
     }
+    if relearning:
+        counted = with_relearning(reading, model, triggers, scores)
+        found["bits_by_relearning"] = counted.relearning_bits
+    return found
 
 
 if __name__ == "__main__":
