@@ -135,8 +135,15 @@ class Blind(nn.Module):
         return torch.where(bright[:, None], torch.nan, scores)
 
 
-def judged(judge: Judge, owner: Claimant, suspect: TrainedSuspect) -> Verdict:
-    challenge = judge.challenge(owner.commitment, suspect, reveal=COUNT, statistic="relearning")
+def judged(
+    judge: Judge,
+    owner: Claimant,
+    suspect: TrainedSuspect,
+    class_map: tuple[int, ...] | None = None,
+) -> Verdict:
+    challenge = judge.challenge(
+        owner.commitment, suspect, reveal=COUNT, statistic="relearning", class_map=class_map
+    )
     proof = owner.answer(challenge, [0])
     return verdict_of(lambda: judge.verify(owner.commitment, suspect, challenge, proof))
 
@@ -203,6 +210,31 @@ def test_the_first_result_stands() -> None:
     again = verdict_of(lambda: judge.verify(OWNER.commitment, suspect, challenge, proof))
     assert suspect.rounds == rounds
     assert [one.rank for one in again.triggers] == [one.rank for one in first.triggers]
+
+
+MAP = tuple((label + 3) % CLASSES for label in range(CLASSES))
+
+
+def test_another_class_map_has_its_own_result() -> None:
+    """What one map gave, which was paid for (8.2), is no first result of another that is free."""
+    judge, suspect = new_judge(), TrainedSuspect(small_network(0, 8))
+    memorize(suspect.model, IMAGES, np.array([MAP[label] for label in OWNER.labels]), 60)
+    alone = judged(new_judge(), OWNER, suspect)
+    fitted = judged(judge, OWNER, suspect, MAP)
+    after = judged(judge, OWNER, suspect)
+    assert fitted.evidence is not None
+    assert fitted.evidence.rank_sum is not None
+    assert fitted.evidence.rank_sum.value > 0.7 * 6 * COUNT
+    assert [one.rank for one in after.triggers] == [one.rank for one in alone.triggers]
+    assert after.outcome == "not proven"
+    assert (fitted.functions_tried, after.functions_tried) == (1, 2)
+
+
+def test_a_wrong_class_map_spoils_nothing_for_the_right_one() -> None:
+    judge, suspect = new_judge(), TrainedSuspect(small_network(0, 8))
+    memorize(suspect.model, IMAGES, OWNER.labels, 60)
+    assert judged(judge, OWNER, suspect, MAP).outcome == "not proven"
+    assert judged(judge, OWNER, suspect).outcome == "proven"
 
 
 @pytest.mark.parametrize("kind", ["onnx", "http"])

@@ -115,7 +115,8 @@ class JudgeLedger:
     ) -> dict[bytes, Answer]:
         """The answers that are kept for images (their SHA-256), by image.
 
-        ``relearned`` is the digest of what was trained, where answers are those of relearning.
+        ``relearned`` is the digest of all that was trained on, the class map included, where
+        answers are those of relearning.
         """
         question, kept = question_digest(challenge, relearned), {}
         with self._storage.transaction() as database:

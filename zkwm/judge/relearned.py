@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.suspects import Answer, Progress, Suspect
 from zkwm_protocols.challenge import OpeningChallenge
+from zkwm_protocols.encoding import encode
 from zkwm_protocols.relearning import most_gradients, relearned_ranks, rounds_of
 from zkwm_protocols.suspect_identity import Preprocessing
 
@@ -46,7 +47,7 @@ def ranks_when_relearned(
     Raises what ``Suspect.relearn`` raises.
     """
     rounds = rounds_of(len(labels))
-    described = images.tobytes() + np.array(labels, "<i8").tobytes()
+    described = encode([images.tobytes(), list(labels), list(challenge.class_map)])
     trained = hashlib.sha256(described).digest()
     places = [
         [hashlib.sha256(trained + bytes([number]) + i.to_bytes(4, "big")).digest() for i in asked]
