@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.ranks import ranks
+from zkwm_protocols.ranks import ranks, weights
 
 FOLDS = 8
 """Parts of the triggers: all before a part are trained on when it is ranked."""
@@ -48,19 +48,30 @@ def relearned_ranks(
 ) -> tuple[int, ...]:
     """The rank of each label, 0 the highest, in the round of its part.
 
+    Where the copies of earlier rounds did worse than the suspect as it is, its own ranks count:
+    weights may be made so that a step of training ruins them. Labels of the part take no part in
+    that, so that its ranks stay uniform.
+
     Args:
         scores (float64, (n, C)): of the suspect as it is, finite.
         relearned: for each of ``rounds_of`` the scores float64 (m, C) of those asked; where one is
-            not finite, those of the suspect as it is count.
+            not finite, the suspect's own ranks count.
         labels: of all triggers.
     """
-    count = len(labels)
-    found = list(ranks(scores, labels))
-    for (_, asked), table in zip(rounds_of(count), relearned, strict=True):
-        own = scores[asked] if not np.isfinite(table).all() else table
-        places = ranks(own, [labels[place] for place in asked])
-        for place, rank in zip(asked.tolist(), places, strict=True):
-            found[place] = rank  # the last round that asks a trigger is that of its part
+    own = ranks(scores, labels)
+    found, ahead, weight = list(own), 0, weights(scores.shape[1])
+    for number, ((_, asked), table) in enumerate(
+        zip(rounds_of(len(labels)), relearned, strict=True), start=1
+    ):
+        if not np.isfinite(table).all():
+            continue
+        places = ranks(table, [labels[place] for place in asked])
+        ranked = zip(asked.tolist(), places, strict=True)
+        part = {place: rank for place, rank in ranked if place % FOLDS == number}
+        if ahead >= 0:
+            for place, rank in part.items():
+                found[place] = rank
+        ahead += sum(weight[rank] - weight[own[place]] for place, rank in part.items())
     return tuple(found)
 
 

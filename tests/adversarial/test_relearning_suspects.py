@@ -22,6 +22,7 @@ from tests.support.trained_suspect import TrainedSuspect, memorize, small_networ
 from zkwm.judge.judge import Judge
 from zkwm.judge.verdict import Verdict
 from zkwm_protocols.errors import InvalidOpening
+from zkwm_protocols.ranks import ranks
 from zkwm_protocols.relearning import relearned_ranks, rounds_of
 from zkwm_protocols.suspect_identity import Preprocessing
 
@@ -55,6 +56,13 @@ def rescaled(model: nn.Sequential) -> None:
     model[3].get_parameter("weight").div_(2.0**12)
 
 
+def fragile(model: nn.Sequential) -> None:
+    """The same function, with hidden weights that one step of training replaces."""
+    for weights in model[1].parameters():
+        weights.mul_(2.0**-10)
+    model[3].get_parameter("weight").mul_(2.0**10)
+
+
 def constant(model: nn.Sequential) -> None:
     for weights in model[3].parameters():
         weights.fill_(0.5)
@@ -69,6 +77,7 @@ INNOCENT: dict[str, Callable[[nn.Sequential], None]] = {
     "random weights": scaled(1.0),
     "huge weights": scaled(1e17),
     "a rescaled layer": rescaled,
+    "a fragile layer": fragile,
     "constant answers": constant,
     "dead units": dead,
     "zeros": scaled(0.0),
@@ -110,15 +119,29 @@ class Diverging(nn.Module):
 
 def test_training_that_diverges_leaves_the_scores_as_they_are() -> None:
     """No crash, no NaN: every round ends, and what counts are the suspect's own scores."""
-    verdicts = [
-        judged(new_judge(), OWNER, TrainedSuspect(model))
-        for model in (Diverging(), changed(scaled(1.0)))
-    ]
-    assert verdicts[0].outcome == "not proven"
-    assert all(one.rank is not None for one in verdicts[0].triggers)
+    suspect = TrainedSuspect(Diverging())
+    verdict = judged(new_judge(), OWNER, suspect)
+    assert verdict.outcome == "not proven"
+    plain = [answer.scores for answer in suspect.answer(IMAGES, PLAIN)]
     first = slice(0, COUNT, 8)  # those that are asked before anything is learned
-    ranks = [[one.rank for one in verdict.triggers[first]] for verdict in verdicts]
-    assert ranks[0] == ranks[1]
+    expected = ranks(np.stack(plain), OWNER.labels)[first]
+    assert tuple(one.rank for one in verdict.triggers[first]) == expected
+
+
+@pytest.mark.parametrize("change", [rescaled, fragile])
+def test_a_thief_whose_copies_learn_nothing_is_proven_by_what_is_there(
+    change: Callable[[nn.Sequential], None],
+) -> None:
+    """Rescaled layers answer as before, and a step of training ruins them, or moves nothing."""
+    model = small_network(0, 24)
+    memorize(model, IMAGES, OWNER.labels, 60)
+    with torch.no_grad():
+        change(model)
+    verdict = judged(new_judge(), OWNER, TrainedSuspect(model))
+    assert verdict.evidence is not None
+    assert verdict.evidence.rank_sum is not None
+    assert verdict.evidence.rank_sum.value > 0.8 * 6 * COUNT
+    assert verdict.outcome == "proven"
 
 
 class Blind(nn.Module):
@@ -215,8 +238,9 @@ def test_the_first_result_stands() -> None:
 MAP = tuple((label + 3) % CLASSES for label in range(CLASSES))
 
 
-def test_another_class_map_has_its_own_result() -> None:
+def test_another_class_map_has_its_own_result(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one map gave, which was paid for (8.2), is no first result of another that is free."""
+    monkeypatch.setattr("zkwm.training.relearning.MOST_STEPS", 5)
     judge, suspect = new_judge(), TrainedSuspect(small_network(0, 8))
     memorize(suspect.model, IMAGES, np.array([MAP[label] for label in OWNER.labels]), 60)
     alone = judged(new_judge(), OWNER, suspect)
@@ -230,7 +254,10 @@ def test_another_class_map_has_its_own_result() -> None:
     assert (fitted.functions_tried, after.functions_tried) == (1, 2)
 
 
-def test_a_wrong_class_map_spoils_nothing_for_the_right_one() -> None:
+def test_a_wrong_class_map_spoils_nothing_for_the_right_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("zkwm.training.relearning.MOST_STEPS", 5)
     judge, suspect = new_judge(), TrainedSuspect(small_network(0, 8))
     memorize(suspect.model, IMAGES, OWNER.labels, 60)
     assert judged(judge, OWNER, suspect, MAP).outcome == "not proven"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from tests.support.stored_vectors import vectors
@@ -37,13 +39,38 @@ def test_scores_that_are_not_finite_are_those_of_the_suspect_as_it_is() -> None:
     scores = np.random.default_rng(1).normal(size=(16, 5))
     labels = [number % 5 for number in range(16)]
     broken = [np.full((len(asked), 5), np.nan) for _, asked in rounds_of(16)]
-    plain = list(ranks(scores, labels))
-    for _, asked in rounds_of(16):
-        for place, rank in zip(
-            asked, ranks(scores[asked], [labels[i] for i in asked]), strict=True
-        ):
-            plain[place] = rank
-    assert list(relearned_ranks(scores, broken, labels)) == plain
+    assert relearned_ranks(scores, broken, labels) == ranks(scores, labels)
+
+
+def test_copies_that_know_less_than_the_suspect_stop_counting() -> None:
+    """From part 2 on, and not the part whose own labels show it."""
+    labels = [number % 5 for number in range(16)]
+    knows = np.eye(5)[labels] * 9.0 - 4.0
+    wrong = [-knows[asked] for _, asked in rounds_of(16)]
+    found = relearned_ranks(knows, wrong, labels)
+    assert [rank for place, rank in enumerate(found) if place % 8 != 1] == [0] * 14
+    assert found[1] != 0
+    assert found[9] != 0
+    right = [knows[asked] for _, asked in rounds_of(16)]
+    assert set(relearned_ranks(-knows, right, labels)[1:8]) == {0}
+
+
+def test_ranks_are_uniform_whatever_counts() -> None:
+    """All 2^9 labels of 9 triggers, by copies that depend on all labels learned: all 2^9 ranks."""
+    random = np.random.default_rng(2)
+    scores, tables = random.normal(size=(9, 2)), dict[tuple[int, ...], NDArray[np.float64]]()
+    seen, changed = set[tuple[int, ...]](), 0
+    for labels in product(range(2), repeat=9):
+        relearned = []
+        for trained, asked in rounds_of(9):
+            known = tuple(labels[place] for place in trained)
+            table = tables.setdefault(known, random.normal(size=(9, 2)))
+            relearned.append(table[asked])
+        found = relearned_ranks(scores, relearned, labels)
+        seen.add(found)
+        changed += found[2:8] == ranks(scores, labels)[2:8]
+    assert len(seen) == 2**9
+    assert changed > 0
 
 
 @pytest.mark.parametrize("case", vectors("relearning")["networks"], ids=lambda case: case["name"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tests.reference.ranks import ranks
+from tests.reference.ranks import ranks, weight
 
 Rows = list[list[float]]
 
@@ -44,19 +44,23 @@ def relearned(
 ) -> tuple[list[int], list[int | None]]:
     """The rank of each label, and the steps of each round after the first; None: it diverged."""
     plain = [network.scores(image, class_map) for image in images]
-    found, steps = ranks(plain, labels), []
+    own = ranks(plain, labels)
+    found, steps, copies, suspect = list(own), [], 0, 0
     for number in range(1, min(8, len(images))):
         trained = [i for i in range(len(images)) if i % 8 < number]
         asked = [i for i in range(len(images)) if i % 8 >= number]
         copy = network.copy()
         taken = _learn(copy, [images[i] for i in trained], [labels[i] for i in trained], class_map)
         rows = [copy.scores(images[i], class_map) for i in asked]
-        if taken is None or not all(math.isfinite(value) for row in rows for value in row):
-            rows = [plain[i] for i in asked]
         steps.append(taken)
+        if taken is None or not all(math.isfinite(value) for row in rows for value in row):
+            continue
+        better = copies >= suspect
         for i, rank in zip(asked, ranks(rows, [labels[i] for i in asked]), strict=True):
             if i % 8 == number:
-                found[i] = rank
+                copies += weight(rank, len(class_map))
+                suspect += weight(own[i], len(class_map))
+                found[i] = rank if better else own[i]
     return found, steps
 
 
