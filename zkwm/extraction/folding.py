@@ -11,7 +11,7 @@ them can do the work of all. Nothing here knows keys or labels, so that it gives
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +23,10 @@ from zkwm.extraction.neuron_groups import (
     Reader,
     by_neuron,
     neuron_groups,
+    pad,
+    select,
 )
-from zkwm.extraction.resemblance import chosen
+from zkwm.extraction.resemblance import alike, chosen
 from zkwm.extraction.unit_form import tensors
 from zkwm.nn.architectures import Classifier
 from zkwm.nn.widths import with_widths
@@ -33,7 +35,9 @@ from zkwm_protocols.errors import UsageError
 EXACT = 1e-4
 """Float32 leaves rows that are multiples of each other within some 1e-6."""
 LEVELS = (EXACT, 1e-3, 1e-2)
-"""How far rows may differ, and how little effect a neuron may have, from the surest on."""
+"""How far rows may differ, from the surest on."""
+LOST = 1e-6
+"""What is left of a neuron's effect where float32 outputs cancel."""
 MOST_ROUNDS = 30
 
 
@@ -77,6 +81,7 @@ def folded(model: Classifier, reference: Classifier | None = None) -> Classifier
     Raises UsageError where layers do not fit together, or too many neurons are left.
     """
     state = {name: tensor.clone().contiguous() for name, tensor in tensors(model).items()}
+    wholes = {name: tensor.abs() for name, tensor in state.items() if name.endswith(".weight")}
     groups = list(neuron_groups(model))
     targets = _targets(model, reference)
     _require_whole(state, groups)
@@ -85,14 +90,16 @@ def folded(model: Classifier, reference: Classifier | None = None) -> Classifier
     ):
         return model
     changed = [group.size for group in groups] != targets
+    scales = _scales(model, state, groups)
     for level in LEVELS:
         for _ in range(MOST_ROUNDS):
             moved = False
             for number, target in enumerate(targets):
-                scales = _scales(model, state, groups)
-                kept = _fold(model, state, groups[number], scales, target, level)
+                kept = _fold(model, state, wholes, groups[number], scales, target, level)
                 if len(kept) < groups[number].size:
-                    groups[number] = _select(state, groups[number], kept)
+                    select(wholes, groups[number], kept)
+                    groups[number] = select(state, groups[number], kept)
+                    scales = _scales(model, state, groups)
                     moved = changed = True
             if not moved:
                 break
@@ -100,7 +107,7 @@ def folded(model: Classifier, reference: Classifier | None = None) -> Classifier
             break
     fits = [group.size <= target for group, target in zip(groups, targets, strict=True)]
     for group, target in zip(groups, targets, strict=True):
-        _pad(state, group, target)
+        pad(state, group, target)
     if not changed:
         return model
     rounded = {name: tensor.float() for name, tensor in state.items()}
@@ -166,6 +173,7 @@ def _scales(
 def _fold(
     model: Classifier,
     state: dict[str, Tensor],
+    wholes: dict[str, Tensor],
     group: NeuronGroup,
     scales: dict[tuple[str, int], Tensor],
     target: int,
@@ -177,6 +185,7 @@ def _fold(
     folded however many neurons there are, all else while there are more than ``target``.
     """
     found = _neurons(model, state, group, scales)
+    parts = _parts(wholes, group, scales, found.lengths)
     alive = torch.ones(group.size, dtype=torch.bool)
     for gone, kept in _pairs(found, level):
         if level > EXACT and int(alive.sum()) <= target:
@@ -184,15 +193,17 @@ def _fold(
         if bool(alive[gone] and alive[kept]):
             share = found.lengths[gone] / found.lengths[kept]
             _add_outputs(state, group, gone, kept, float(share))
+            _add_outputs(wholes, group, gone, kept, float(share))
             found.outputs[kept] += share * found.outputs[gone]
+            parts[kept] += parts[gone]
             alive[gone] = False
     effects = found.effects()
-    limit = level * effects[alive].median()
     for number in effects.argsort().tolist():
         if int(alive.sum()) <= target:
             break
         if alive[number] and (
-            effects[number] <= limit or _give_constant(model, state, group, found, number)
+            effects[number] <= LOST * parts[number]
+            or _give_constant(model, state, group, found, number)
         ):
             alive[number] = False
     left: list[int] = alive.nonzero().flatten().tolist()
@@ -208,7 +219,11 @@ def _pairs(found: _Neurons, level: float) -> list[tuple[int, int]]:
     near = (2 - 2 * found.directions @ found.directions.T).clamp_min(0).sqrt()
     near[found.lengths == 0] = near[:, found.lengths == 0] = 2
     effects = found.effects()
-    rows, columns = (near <= level).triu(1).nonzero(as_tuple=True)
+    close = (near <= level).triu(1)
+    for number in close.any(dim=1).nonzero().flatten().tolist():
+        others = close[number].nonzero().flatten()
+        close[number, others] = alike(found.directions, number, others, level)
+    rows, columns = close.nonzero(as_tuple=True)
     order = near[rows, columns].argsort(stable=True)
     pairs = zip(rows[order].tolist(), columns[order].tolist(), strict=True)
     return [(a, b) if effects[b] > effects[a] else (b, a) for a, b in pairs]
@@ -231,26 +246,39 @@ def _neurons(
     fixed = weights.norm(dim=1) <= EXACT * lengths
     constants = torch.where(fixed & (bias > 0).any(dim=1), bias.clamp_min(0).sum(dim=1), 0.0)
     lengths = torch.where(fixed & (bias <= 0).all(dim=1), 0.0, lengths)
-    outputs = [_read(model, state, group, reader, scales) for reader in group.readers]
+    outputs = [_read(state, group, reader, scales) for reader in group.readers]
     directions = inputs / torch.where(lengths > 0, lengths, 1.0)[:, None]
     return _Neurons(lengths, directions, constants, torch.cat(outputs, dim=1))
 
 
+def _parts(
+    wholes: dict[str, Tensor],
+    group: NeuronGroup,
+    scales: dict[tuple[str, int], Tensor],
+    lengths: Tensor,
+) -> Tensor:
+    """The effect of each neuron if none of what was added up in its outputs cancelled, (size,)."""
+    read = [_read(wholes, group, reader, scales, centered=False) for reader in group.readers]
+    return lengths * torch.cat(read, dim=1).norm(dim=1)
+
+
 def _read(
-    model: Classifier,
     state: dict[str, Tensor],
     group: NeuronGroup,
     reader: Reader,
     scales: dict[tuple[str, int], Tensor],
+    *,
+    centered: bool = True,
 ) -> Tensor:
     """The weights by which a layer reads each neuron, (size, rest), its rows in ``scales``.
 
-    In the last layer less their mean over the classes, which changes no answer.
+    In the last layer, where ``centered``, less their mean over the classes, which changes no
+    answer.
     """
     weight = state[f"{reader.layer}.weight"]
     if (reader.layer, 0) in scales:
         weight = weight * scales[reader.layer, 0].view(-1, *[1] * (weight.ndim - 1))
-    else:
+    elif centered:
         weight = weight - weight.mean(dim=0)
     grouped = by_neuron(weight, group.size, 1, reader.copies)
     return grouped.movedim(1, 0).reshape(group.size, -1)
@@ -315,24 +343,3 @@ def _give_constant(
             1
         ).sum(dim=1)
     return True
-
-
-def _select(state: dict[str, Tensor], group: NeuronGroup, kept: list[int]) -> NeuronGroup:
-    """Leave out all other neurons of a group, in place; the group as it is then."""
-    order = torch.tensor(kept, dtype=torch.int64)
-    for name, axis, copies in group.axes(state):
-        grouped = by_neuron(state[name], group.size, axis, copies)
-        state[name] = grouped.index_select(axis, order).flatten(axis, axis + 1)
-    return replace(group, size=len(kept))
-
-
-def _pad(state: dict[str, Tensor], group: NeuronGroup, target: int) -> None:
-    """Add neurons that are always 0 and that nothing reads, in place, up to ``target``."""
-    if group.size >= target:
-        return
-    for name, axis, copies in group.axes(state):
-        shape = list(state[name].shape)
-        shape[axis] = (target - group.size) * copies
-        value = 1.0 if name.endswith("running_var") else 0.0
-        added = torch.full(shape, value, dtype=state[name].dtype)
-        state[name] = torch.cat([state[name], added], dim=axis)

@@ -8,9 +8,10 @@ neuron by a positive number and dividing the weights that read it. Alignment
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from zkwm.nn.architectures import BasicBlock, Classifier
@@ -101,6 +102,28 @@ def permute(state: dict[str, Tensor], group: NeuronGroup, order: Tensor) -> None
     for name, axis, copies in group.axes(state):
         grouped = by_neuron(state[name], group.size, axis, copies)
         state[name] = grouped.index_select(axis, order).flatten(axis, axis + 1)
+
+
+def select(state: dict[str, Tensor], group: NeuronGroup, kept: list[int]) -> NeuronGroup:
+    """Leave out all other neurons of a group, in place; the group as it is then."""
+    order = torch.tensor(kept, dtype=torch.int64)
+    for name, axis, copies in group.axes(state):
+        if name in state:
+            grouped = by_neuron(state[name], group.size, axis, copies)
+            state[name] = grouped.index_select(axis, order).flatten(axis, axis + 1)
+    return replace(group, size=len(kept))
+
+
+def pad(state: dict[str, Tensor], group: NeuronGroup, target: int) -> None:
+    """Add neurons that are always 0 and that nothing reads, in place, up to ``target``."""
+    if group.size >= target:
+        return
+    for name, axis, copies in group.axes(state):
+        shape = list(state[name].shape)
+        shape[axis] = (target - group.size) * copies
+        value = 1.0 if name.endswith("running_var") else 0.0
+        added = torch.full(shape, value, dtype=state[name].dtype)
+        state[name] = torch.cat([state[name], added], dim=axis)
 
 
 def scale_readers(state: dict[str, Tensor], group: NeuronGroup, factors: Tensor) -> None:

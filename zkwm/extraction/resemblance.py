@@ -3,9 +3,9 @@
 Noise on neurons that were added hides which of them belong together, so that folding ends with too
 many (``zkwm.extraction.folding``). A stolen network's own neurons still resemble those that it was
 trained from. Group by group, from the image on, each neuron of the reference gets the one most like
-it; neurons left over join the one that they resemble, or are left out. An innocent network has no
-such neurons, and is refused. The reference is fixed before labels exist, and nothing here knows
-keys.
+it; neurons left over join the one that they resemble, or are left out. Biases count beside rows: a
+copy with another bias may answer to no image. An innocent network has no such neurons, and is
+refused. The reference is fixed before labels exist, and nothing here knows keys.
 """
 
 from __future__ import annotations
@@ -21,8 +21,39 @@ from zkwm_protocols.errors import UsageError
 
 LEAST_LIKENESS = 0.5
 """Mean over the groups of the mean cosine of chosen neurons with the reference's."""
-SAME = 0.8
-"""Cosine from which a neuron left over is taken for a copy of a chosen one."""
+SAME, SAME_BIAS = 0.8, 0.25
+"""Cosine from which a neuron left over is taken for a copy of a chosen one, and how far their
+biases may differ, in parts of the chosen one's and the reference's."""
+BIAS_WEIGHT = 0.1
+"""What a bias of another size takes off a cosine: a copy that never answers has one."""
+
+PARTS, ALLOWANCE = 8, 20.0
+"""Rows are compared without their larger weights too, and differ more there."""
+
+
+def alike(directions: Tensor, number: int, others: Tensor, level: float) -> Tensor:
+    """Which others, near in direction, are like a neuron in its small weights too; bool.
+
+    A weight that is large in all rows, of a neuron that is constant or never answers, makes all
+    directions near. At least a quarter of the weights read a network's own neurons, so that one of
+    the parts, each with the next larger weights, has no such weight.
+    """
+    row = directions[number]
+    order = row.abs().argsort()
+    order = order[row[order] != 0]
+    apart, size, start = torch.zeros(len(others), dtype=row.dtype), torch.zeros(()), 0
+    same = torch.ones(len(others), dtype=torch.bool)
+    for part in range(1, PARTS + 1):
+        end = len(order) * part // PARTS
+        places, start = order[start:end], end
+        left = same.nonzero().flatten()
+        found = directions[others[left]][:, places] - row[places]
+        apart[left] += found.square().sum(dim=1)
+        size = size + row[places].square().sum()
+        same &= apart.sqrt() <= ALLOWANCE * level * size.sqrt()
+        if not bool(same.any()):
+            break
+    return same
 
 
 def chosen(model: Classifier, reference: Classifier) -> Classifier:
@@ -44,9 +75,13 @@ def chosen(model: Classifier, reference: Classifier) -> Classifier:
             for one in (state, target)
         )
         rows, like = _directions(rows), _directions(like)
-        order, cosine = _assigned(like @ rows.T, wanted.size)
+        biases, known = _biases(state, group), _biases(target, wanted)
+        spread = known.norm() / len(known) ** 0.5 + 1e-6
+        apart = ((known[:, None] - biases) / spread).abs().clamp_max(1)
+        order, cosine = _assigned(like @ rows.T, BIAS_WEIGHT * apart)
         cosines.append(cosine)
-        _join(state, group, rows, order)
+        far = (biases[:, None] - biases[order]).abs() > SAME_BIAS * (biases[order].abs() + spread)
+        _join(state, group, (rows @ rows[order].T).masked_fill(far, -1), order)
         permute(state, group, order)
         settled |= {reader.layer for reader in group.readers}
     if sum(cosines) < LEAST_LIKENESS * len(cosines):
@@ -59,27 +94,38 @@ def _directions(rows: Tensor) -> Tensor:
     return torch.nn.functional.normalize(rows, dim=1)
 
 
-def _assigned(likeness: Tensor, size: int) -> tuple[Tensor, float]:
-    """The neuron for each of the reference's, int64 (size,), of cosines (size, neurons).
+def _biases(state: dict[str, Tensor], group: NeuronGroup) -> Tensor:
+    """The bias of each neuron in unit form, float64 (size,); of two makers added the second's."""
+    maker = group.makers[1 if group.joined else 0]
+    return state[f"{maker.norm or maker.layer}.bias"]
 
-    And the mean of their cosines. Raises UsageError for cosines that are no numbers.
+
+def _assigned(cosines: Tensor, losses: Tensor) -> tuple[Tensor, float]:
+    """The neuron for each of the reference's, int64 (size,), by cosines (size, neurons).
+
+    Losses, of the same shape, count against them. And the mean of their cosines. Raises UsageError
+    for cosines that are no numbers.
     """
     from scipy.optimize import linear_sum_assignment
 
-    if not bool(likeness.isfinite().all()) or likeness.shape[1] < size:
+    likeness = cosines - losses
+    if not bool(likeness.isfinite().all()) or likeness.shape[1] < likeness.shape[0]:
         raise UsageError("its weights cannot be compared with the reference's")
     places, order = linear_sum_assignment(likeness.numpy(), maximize=True)
-    found = likeness[torch.from_numpy(places), torch.from_numpy(order)]
+    found = cosines[torch.from_numpy(places), torch.from_numpy(order)]
     return torch.from_numpy(order), float(found.mean())
 
 
-def _join(state: dict[str, Tensor], group: NeuronGroup, rows: Tensor, order: Tensor) -> None:
-    """Give what reads a neuron left over to the chosen one that it is a copy of, in place."""
+def _join(state: dict[str, Tensor], group: NeuronGroup, likeness: Tensor, order: Tensor) -> None:
+    """Give what reads a neuron left over to the chosen one that it is a copy of, in place.
+
+    ``likeness`` (group's size, chosen) are the cosines with the chosen, -1 for other biases.
+    """
     left = torch.ones(group.size, dtype=torch.bool)
     left[order] = False
     if not bool(left.any()):
         return
-    cosines, nearest = (rows[left] @ rows[order].T).max(dim=1)
+    cosines, nearest = likeness[left].max(dim=1)
     copies = cosines >= SAME
     numbers = left.nonzero().flatten()[copies]
     for reader in group.readers:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from zkwm.extraction.keys import BITS, KEY_SHAPE, judged_parameters, read_keys, scheme_tag
 from zkwm.extraction.probes import bundled_digest, data_digest, drawn_probes, probe_count
 from zkwm.suspects.foreign_text import printable
-from zkwm.suspects.limited_weights import limited_bits
+from zkwm.suspects.limited_weights import limited_bits, try_alignment
 from zkwm.suspects.limits import ExtractionSettings, OnnxLimits
 from zkwm.suspects.safetensors_suspect import architecture_digest
 from zkwm.suspects.suspect import (
@@ -76,7 +76,7 @@ class ExtractionSuspect(Suspect):
         if settings.reference is not None:
             reference, _ = _weights(Path(settings.reference))
             self.reference_digest = architecture_digest(reference)
-        _require_comparable(self._reader, self._model, reference)
+        _require_comparable(self._reader, self._model, reference, self._limits)
         self._data = _checked_data(self._reader, settings.probes, self._model.config.shape)
         self._data_digest = None if self._data is None else data_digest(self._data)
         self._view = JudgeView(reference)
@@ -234,7 +234,7 @@ def _weights(path: Path, *, any_width: bool = False) -> tuple[Classifier, tuple[
 
 
 def _require_comparable(
-    reader: MarkReader, model: Classifier, reference: Classifier | None
+    reader: MarkReader, model: Classifier, reference: Classifier | None, limits: OnnxLimits
 ) -> None:
     """Raise SuspectUnusable where bits cannot be read with this reference, or without one.
 
@@ -242,12 +242,11 @@ def _require_comparable(
     is read from any network for the same images and classes, such as a surrogate of another
     architecture.
     """
-    from zkwm.extraction.alignment import aligned
-    from zkwm.extraction.reader import WHITE_BOX, JudgeView
+    from zkwm.extraction.reader import WHITE_BOX
 
     if reader.access == WHITE_BOX:
         try:
-            aligned(model, JudgeView(reference))
+            try_alignment(model, reference, limits)
         except UsageError as error:
             raise SuspectUnusable(error.message, hint=error.hint, check=CHECK) from None
     if reference is None:

@@ -111,6 +111,16 @@ def limited_bits(
     return np.frombuffer(result, "<i8").astype(np.int64)
 
 
+def try_alignment(model: Classifier, reference: Classifier | None, limits: OnnxLimits) -> None:
+    """Fold and align a network (SPEC.md 19.4), and leave the result: whether that can be done.
+
+    Raises what ``zkwm.extraction.alignment.aligned`` raises, and SuspectUnusable
+    (``suspect.answers``) where it takes more time or memory than ``limits``.
+    """
+    known = (b"", b"") if reference is None else _frames(reference)
+    _run({"task": "align"}, [*_frames(model), *known, b"", b""], 1, 0, limits)
+
+
 def _frames(model: Classifier) -> tuple[bytes, bytes]:
     """A network as the process reads it: config.json and safetensors."""
     from zkwm.nn.model_file import config_json, weight_bytes

@@ -71,10 +71,12 @@ def bits(
 
 def answered(question: list[bytes]) -> tuple[dict[str, Any], bytes]:
     """Do the task. Raises ZkwmError."""
+    from zkwm.extraction.alignment import aligned
+    from zkwm.extraction.reader import JudgeView
     from zkwm.nn.model_file import read_classifier
 
     task = json.loads(question[0])
-    model = read_classifier(question[1], question[2], any_width=task["task"] == "bits")
+    model = read_classifier(question[1], question[2], any_width=task["task"] in ("bits", "align"))
     reference = read_classifier(question[3], question[4]) if question[3] else None
     try:
         if task["task"] == "scores":
@@ -83,6 +85,9 @@ def answered(question: list[bytes]) -> tuple[dict[str, Any], bytes]:
         if task["task"] == "relearn":
             images = np.frombuffer(question[5], np.uint8).reshape(task["images"])
             return relearned(model, task, images, question[6])
+        if task["task"] == "align":
+            aligned(model, JudgeView(reference))
+            return {}, b""
         return {}, bits(model, reference, task, question)
     except (MemoryError, RuntimeError) as error:  # torch's own error for memory is the second
         reason = "out of memory" if "memory" in str(error) else type(error).__name__

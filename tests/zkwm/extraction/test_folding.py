@@ -137,6 +137,70 @@ def test_neurons_that_cancel_without_equal_inputs_are_left_out() -> None:
     assert difference(align(suspect, reference), align(wide, reference)) < 1e-4
 
 
+def same_signs(one: Classifier, other: Classifier) -> list[float]:
+    """The share of weights of one sign in each layer."""
+    pairs = zip(weighted_layers(one), weighted_layers(other), strict=True)
+    return [float(((a.weight >= 0) == (b.weight >= 0)).float().mean()) for (_, a), (_, b) in pairs]
+
+
+def test_a_constant_that_all_rows_share_does_not_make_neurons_alike() -> None:
+    """A large weight in every row, undone by the bias: of the right width, and nothing to fold."""
+    reference = network("dense", 4)
+    suspect, attacked = changed(reference, 0.3), changed(reference, 0.3)
+    with torch.no_grad():
+        suspect.get_parameter("features.3.weight")[:, 7] = 0
+        attacked.get_parameter("features.1.weight")[7] = 0
+        attacked.get_parameter("features.1.bias")[7] = 1
+        attacked.get_parameter("features.3.weight")[:, 7] = 3e4
+        attacked.get_parameter("features.3.bias").sub_(3e4)
+    plain, hidden = (relative_logits(model, SHAPES["dense"]) for model in (suspect, attacked))
+    assert float((plain - hidden).abs().max()) < 0.01 * float(plain.abs().max())
+    assert folded(attacked, reference) is attacked
+    assert min(same_signs(align(attacked, reference), align(suspect, reference))) > 0.9
+
+
+def test_neurons_are_not_left_out_for_the_large_effects_of_others_that_cancel() -> None:
+    """Two thirds of a layer cancel by sixes, and are read 30,000 times as strongly as the rest."""
+    reference = network("lenet5")
+    suspect = changed(reference, 0.3)
+    state = dict(suspect.state_dict())
+    generator = torch.Generator().manual_seed(0)
+    signs = torch.tensor([1.0, -1, 1, -1, -1, 1])
+    for _ in range(40):
+        u, v = (torch.randn(121, generator=generator) / 11 for _ in range(2))
+        rows = torch.stack([u, -u, v, -v, u + v, -u - v])
+        columns = 3e3 * torch.randn(5, 1, generator=generator) * signs
+        for name, added, axis in (
+            ("features.9.weight", rows[:, :-1], 0),
+            ("features.9.bias", rows[:, -1], 0),
+            ("features.11.weight", columns, 1),
+        ):
+            state[name] = torch.cat([state[name], added], dim=axis)
+    wide = with_widths(suspect, state)
+    plain, hidden = (relative_logits(model, SHAPES["lenet5"]) for model in (suspect, wide))
+    assert float((plain - hidden).abs().max()) < 0.01 * float(plain.abs().max())
+    assert min(same_signs(align(wide, reference), align(suspect, reference))) > 0.99
+
+
+def test_copies_that_never_answer_are_not_taken_for_neurons() -> None:
+    """The rows of all neurons with a bias so low that nothing depends on what reads them."""
+    reference = network("lenet5")
+    suspect = changed(reference, 0.3)
+    state = dict(suspect.state_dict())
+    generator = torch.Generator().manual_seed(0)
+    for layer, reader in (("features.7", "features.9"), ("features.9", "features.11")):
+        weight, bias, read = (
+            state[name] for name in (f"{layer}.weight", f"{layer}.bias", f"{reader}.weight")
+        )
+        drawn = 100 * read.std() * torch.randn(read.shape, generator=generator)
+        state[f"{layer}.weight"] = torch.cat([weight, weight])
+        state[f"{layer}.bias"] = torch.cat([bias, torch.full_like(bias, -50.0)])
+        state[f"{reader}.weight"] = torch.cat([read, drawn], dim=1)
+    wide = with_widths(suspect, state)
+    assert_same_answers(suspect, wide, factor=False)
+    assert min(same_signs(align(wide, reference), align(suspect, reference))) > 0.99
+
+
 def test_too_few_neurons_are_filled_up() -> None:
     reference = network("lenet5")
     suspect = copy.deepcopy(reference)

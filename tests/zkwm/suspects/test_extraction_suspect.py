@@ -21,6 +21,8 @@ from zkwm.owner.consent import Consent
 from zkwm.owner.prove import prove
 from zkwm.report import render_report, render_text
 from zkwm.suspects import Suspect, open_suspect
+from zkwm.suspects.extraction_suspect import ExtractionSuspect
+from zkwm.suspects.limits import ExtractionSettings, OnnxLimits
 from zkwm.suspects.safetensors_suspect import architecture_digest
 from zkwm.watermarks.active.dynamarks import DynaMarks
 from zkwm.watermarks.parameter_encoding.key_commitment import draw_keys
@@ -73,6 +75,13 @@ def test_the_mark_is_proven_behind_neurons_that_were_added_and_split(
     found = verdict(case, case.suspect(path), judge)
     assert found.evidence is not None
     assert found.evidence.matches >= COUNT - 3
+
+
+def test_folding_and_alignment_have_limits_of_time(case: ExtractionCase) -> None:
+    settings = ExtractionSettings("uchida", reference=case.folder / "unmarked")
+    limits = OnnxLimits(load_seconds=0.001, image_seconds=0.001)
+    with unusable("it takes more than"):
+        ExtractionSuspect(case.folder / "marked", settings, limits=limits)
 
 
 @pytest.mark.parametrize("named", [True, False])
