@@ -259,7 +259,8 @@ def _parts(
 ) -> Tensor:
     """The effect of each neuron if none of what was added up in its outputs cancelled, (size,)."""
     read = [_read(wholes, group, reader, scales, centered=False) for reader in group.readers]
-    return lengths * torch.cat(read, dim=1).norm(dim=1)
+    whole: Tensor = torch.cat(read, dim=1).norm(dim=1)
+    return lengths * whole
 
 
 def _read(
