@@ -308,8 +308,9 @@ def _norm_factors(
         ones = torch.ones(len(state[f"{maker.layer}.weight"]), dtype=torch.float64)
         return ones, torch.zeros_like(ones)
     weight, shift, mean, variance = (state[f"{maker.norm}.{name}"] for name in BATCH_NORM_TENSORS)
-    eps = float(model.get_submodule(maker.norm).eps)  # type: ignore[arg-type]
-    factor = weight / (variance + eps).sqrt()
+    norm = model.get_submodule(maker.norm)
+    assert isinstance(norm, torch.nn.BatchNorm2d)
+    factor = weight / (variance + norm.eps).sqrt()
     return factor, shift - mean * factor
 
 

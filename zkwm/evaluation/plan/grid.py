@@ -320,7 +320,7 @@ def _entry(value: Any, place: str, entry_type: type[_EntryType]) -> _EntryType: 
     return entry_type(parameters=parameters, **settings)
 
 
-def _labels(values: Any, place: str) -> tuple[str, ...]:  # noqa: ANN401
+def _labels(values: object, place: str) -> tuple[str, ...]:
     """The labels of watermarks that an attack is run against. Raises UsageError."""
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
         raise UsageError(f"{place}: watermarks is a list of labels")
