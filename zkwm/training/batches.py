@@ -117,6 +117,8 @@ class Batches:
         images, labels = self._source.train(self.numbers(epoch, step))
         if self._settings.augment:
             images = self._augmented(images, epoch, step)
+        if self._settings.cutout:
+            images = self._with_squares(images, epoch, step)
         images = as_unit(images)
         numbers = self.trigger_numbers(epoch, step)[self._rank :: self._world]
         if self._triggers is not None and numbers:
@@ -184,6 +186,37 @@ class Batches:
         drawn = torch.randint(2 * SHIFT + 1, (2, self.batch_size), generator=random)
         top, left = drawn[:, self._rank :: self._world].to(images.device)
         return crop_and_mirror(images, top, left, mirrored.to(images.device), border=SHIFT)
+
+    def _with_squares(self, images: Tensor, epoch: int, step: int) -> Tensor:
+        """Images (n, c, h, w) with a gray square each, drawn for the whole step."""
+        side = min(self._settings.cutout, *images.shape[2:])
+        random = generator(self._settings.seed, "cutout", epoch, step)
+        top, left = (
+            torch.randint(length - side + 1, (self.batch_size,), generator=random)
+            for length in images.shape[2:]
+        )
+        mine = slice(self._rank, None, self._world)
+        return cut_out(images, top[mine].to(images.device), left[mine].to(images.device), side)
+
+
+def cut_out(images: Tensor, top: Tensor, left: Tensor, side: int) -> Tensor:
+    """Images with one square each in medium gray (cutout: DeVries and Taylor, arXiv 1708.04552).
+
+    Args:
+        images (uint8 or float in [0, 1], (n, c, h, w)): Not changed.
+        top (int64, (n,)): First row of each square.
+        left (int64, (n,)): First column of each square.
+        side: Of all squares, in pixels.
+
+    Returns:
+        Images of the same shape and dtype.
+    """
+    height, width = images.shape[2:]
+    down = torch.arange(height, device=images.device) - top[:, None]
+    across = torch.arange(width, device=images.device) - left[:, None]
+    rows, columns = (down >= 0) & (down < side), (across >= 0) & (across < side)
+    covered = rows[:, None, :, None] & columns[:, None, None, :]
+    return images.masked_fill(covered, 0.5 if images.is_floating_point() else 128)
 
 
 def crop_and_mirror(

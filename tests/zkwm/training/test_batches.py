@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from hypothesis import given
@@ -153,3 +155,36 @@ def test_alternating_images_move_by_two_pixels_and_are_mirrored_every_second_epo
     assert {seen[0] for seen in mirrored.values()} == {False, True}
     share = Batches(source, None, settings, rank=1, world=2)
     assert torch.equal(share.batch(2, 3).images, whole.batch(2, 3).images[1::2])
+
+
+def test_cutout_covers_one_square_of_each_image_and_no_trigger() -> None:
+    marks = small.triggers()
+    tensors = torch.tensor(marks.images), torch.tensor(marks.labels)
+    source = open_source(small.data(), CPU)
+    plain = EmbedSettings(epochs=1, learning_rate=0.1, batch_size=20, triggers_per_batch=4)
+    covered = replace(plain, cutout=5)
+    before, after = (Batches(source, tensors, each).batch(0, 1) for each in (plain, covered))
+    places = set()
+    for old, new in zip(before.images[:20].numpy(), after.images[:20].numpy(), strict=True):
+        gray = np.float32(128) / np.float32(255)
+        squares = [
+            (top, left)
+            for top in range(8)
+            for left in range(8)
+            if (new[:, top : top + 5, left : left + 5] == gray).all()
+        ]
+        assert len(squares) == 1
+        top, left = squares[0]
+        old[:, top : top + 5, left : left + 5] = gray
+        assert np.array_equal(old, new)
+        places.add(squares[0])
+    assert len(places) > 10
+    assert torch.equal(before.images[20:], after.images[20:])
+    share = Batches(source, tensors, covered, rank=1, world=2).batch(0, 1)
+    assert torch.equal(share.images[:10], after.images[1:20:2])
+
+
+def test_cutout_wider_than_an_image_covers_all_of_it() -> None:
+    settings = EmbedSettings(epochs=1, learning_rate=0.1, batch_size=20, cutout=1000)
+    images = Batches(open_source(small.data(), CPU), None, settings).batch(0, 0).images
+    assert images.unique().numel() == 1

@@ -96,11 +96,11 @@ def test_linear_runs_from_the_rate_to_zero() -> None:
 def test_airbench_has_large_batches_with_ten_triggers() -> None:
     settings = default_settings("airbench", images=50_000, method="plain")
     assert settings == EmbedSettings.airbench()
-    assert (settings.batch_size, settings.triggers_per_batch, settings.epochs) == (500, 10, 30)
+    assert (settings.batch_size, settings.triggers_per_batch, settings.epochs) == (500, 10, 40)
     many = default_settings("airbench", images=50_000, method="plain", triggers=1000)
     assert many.triggers_per_batch == 34
     robust = default_settings("airbench", images=50_000)
-    assert (robust.epochs, robust.triggers_per_batch) == (30, 50)
+    assert (robust.epochs, robust.triggers_per_batch) == (40, 50)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -119,6 +119,8 @@ def test_pretrained_is_shorter_and_gentler(architecture: str) -> None:
         {"optimizer": "adam"},
         {"augmentation": "none"},
         {"label_smoothing": 0.6},
+        {"cutout": -1},
+        {"cutout": 1001},
         {"epochs": 1.5},
         {"epochs": True},
         {"learning_rate": 0.0},
