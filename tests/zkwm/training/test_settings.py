@@ -98,7 +98,7 @@ def test_airbench_has_large_batches_with_ten_triggers() -> None:
     assert settings == EmbedSettings.airbench()
     assert (settings.batch_size, settings.triggers_per_batch, settings.epochs) == (500, 10, 40)
     many = default_settings("airbench", images=50_000, method="plain", triggers=1000)
-    assert many.triggers_per_batch == 34
+    assert many.triggers_per_batch == 25
     robust = default_settings("airbench", images=50_000)
     assert (robust.epochs, robust.triggers_per_batch) == (40, 50)
 
