@@ -55,7 +55,7 @@ ARMS = (
     "plain-derived", "robust-derived", "pretrained-derived",
 )  # fmt: skip
 ALL = (
-    ("unmarked", 0), ("plain", 0), ("robust", 0), ("pretrained", 0),
+    ("plain", 0), ("unmarked", 0), ("pretrained", 0), ("robust", 0),
     ("plain-derived", 0), ("robust-derived", 0),
     ("unmarked", 1), ("plain", 1), ("unmarked", 2), ("plain", 2),
     ("pretrained-derived", 0), ("robust", 1), ("pretrained", 1), ("plain-derived", 1),
