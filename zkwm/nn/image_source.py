@@ -156,7 +156,8 @@ class ArraySource:
     def _pick(self, part: int, numbers: Tensor) -> tuple[Tensor, Tensor]:
         numbers = numbers.to(self._device)
         images, labels = self._tensors[part]
-        return images[numbers], labels[numbers]
+        # faster than an index, which is prepared for any number of axes
+        return images.index_select(0, numbers), labels.index_select(0, numbers)
 
 
 class DatasetSource:

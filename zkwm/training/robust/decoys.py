@@ -51,7 +51,10 @@ START = 0.4
 CLEAN_IMAGES_PER_DECOY = 10
 FAMILIES = ("secret", "blocks")
 POOL = 2000
-"""Decoys that are drawn in advance for each family; each step takes some of them."""
+"""Decoys that are drawn in advance for each family; each step takes some of them.
+
+A short training draws about as many as it shows, rounded up to two blocks.
+"""
 LARGEST_POOL = 1 << 26
 """Bytes of one pool (64 MiB). Where this holds no two blocks, the decoys are noise alone."""
 BLOCK = 50
@@ -104,9 +107,8 @@ class Decoys:
         self._count = max(self._batch // clean, 1)
         self._shape = source.shape
         self._device = next(iter(self._features.values())).device
-        values = math.prod(source.shape)
-        count = min(POOL, LARGEST_POOL // values) // (2 * BLOCK) * BLOCK
-        families = FAMILIES if values >= LEAST_VALUES and count and shown else ()
+        count = self._drawn_in_advance() if shown else 0
+        families = FAMILIES if count else ()
         self.pools = tuple(self._pool(family, count, identity) for family in families)
         """For each family uint8 (n, c, h, w), on the device."""
 
@@ -139,9 +141,10 @@ class Decoys:
     def loss(self, logits: Tensor, step: int) -> Tensor:
         """Their share of the loss of a step, from their logits (n, outputs)."""
         # cross-entropy between the uniform distribution and the softmax of each decoy
-        summed = -functional.log_softmax(logits.float(), dim=1).mean(dim=1).sum()
+        summed = functional.log_softmax(logits.float(), dim=1).sum()
         seeking = self._sought(step)
-        return summed * (seeking.weight if seeking else 1.0) / (self._batch + self._count)
+        weight = (seeking.weight if seeking else 1.0) / (self._batch + self._count)
+        return summed * (-weight / logits.shape[1])
 
     def images(self, step: int) -> Tensor:
         """The decoys of one step, uint8 (count, c, h, w), all of one kind, moved if it seeks."""
@@ -167,7 +170,16 @@ class Decoys:
             return noise.to(self._device)
         pool = self.pools[kind]
         chosen = torch.randint(len(pool), (self._count,), generator=random)
-        return pool[chosen.to(self._device)]
+        return pool.index_select(0, chosen.to(self._device))
+
+    def _drawn_in_advance(self) -> int:
+        """Half the size of each family's pool, in whole blocks; 0 for noise alone."""
+        values = math.prod(self._shape)
+        if values < LEAST_VALUES:
+            return 0
+        of_family = (self._steps - self._first) * self._count / (len(FAMILIES) + 1)
+        needed = max(math.ceil(of_family / (2 * BLOCK)), 1)
+        return min(min(POOL, LARGEST_POOL // values) // (2 * BLOCK), needed) * BLOCK
 
     def _pool(self, family: str, count: int, identity: bytes) -> Tensor:
         """Images of a family under a key that follows from the triggers' digest and the seed."""

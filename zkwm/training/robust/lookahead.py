@@ -69,6 +69,11 @@ TRIGGER_SHARE, MOST_TRIGGERS = 0.64, 64
 64 is ``clone_triggers`` in the search, in batches of 100. In batches of 50 as many would take half
 of the look-ahead's time.
 """
+CLEAN_SHARE = 1.0
+"""Clean images of one step of fine-tuning, as a share of the batch size.
+
+With batch norm it is the whole batch, of which the copy's statistics are taken.
+"""
 MOMENTUM = 0.9
 
 
@@ -148,9 +153,12 @@ class Lookahead:
         self._every = EVERY_BESIDE_CLEAN if beside_clean else EVERY
         self._count = settings.triggers_per_batch if beside_clean else asked(settings.batch_size)
         self._weight = self._every * (WEIGHT if beside_clean else weight(self._count))
-        self._clone = copy.deepcopy(model)
+        share = 1.0 if beside_clean else CLEAN_SHARE
+        self._clean = min(math.ceil(share * settings.batch_size), source.train_count)
+        self._clone = copy.deepcopy(model).train()
         self._trained = {n: p for n, p in self._clone.named_parameters() if p.requires_grad}
         self._features = features_of(self._clone, head)
+        self._moved = features_of(model, head)
         self._momentum = {name: torch.zeros_like(p) for name, p in self._trained.items()}
         self._fork = self._drawn_fork(0, self._first)
 
@@ -174,11 +182,9 @@ class Lookahead:
         self._fine_tune(step, fork)
         if not self._asks_triggers(step):
             return
-        gradients = self._trigger_gradients(step)
-        model = dict(self._model.named_parameters())
         weighted = self._weight * self._rate(step) * share
-        for name, gradient in gradients.items():
-            parameter = model[name]
+        for name, gradient in self._trigger_gradients(step).items():
+            parameter = self._moved[name]
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             parameter.grad.add_(gradient, alpha=weighted)
@@ -240,20 +246,20 @@ class Lookahead:
     def _clean_numbers(self, step: int) -> Tensor:
         """The numbers of the images on which the copy is fine-tuned at a step, int64 (n,)."""
         random = generator(self._settings.seed, "clone images", step)
-        count = min(self._settings.batch_size, self._source.train_count)
-        return torch.randint(self._source.train_count, (count,), generator=random)
+        return torch.randint(self._source.train_count, (self._clean,), generator=random)
 
     def _fine_tune(self, step: int, fork: Fork) -> None:
         """One step of SGD with momentum on clean images, gradients clipped to norm 5."""
         images, labels = self._source.train(self._clean_numbers(step))
-        self._clone.train()
         logits = self._forward(self._clone, self._source.as_input(images))
         loss = functional.cross_entropy(logits.float(), labels)
         gradients = _clipped_gradients(loss, self._trained, LARGEST_CLEAN_NORM)
+        momentum = [self._momentum[name] for name in gradients]
         with torch.no_grad():
-            for name, gradient in gradients.items():
-                momentum = self._momentum[name].mul_(MOMENTUM).add_(gradient)
-                self._trained[name].sub_(momentum, alpha=fork.rate)
+            torch._foreach_mul_(momentum, MOMENTUM)
+            torch._foreach_add_(momentum, list(gradients.values()))
+            trained: list[Tensor] = [self._trained[name] for name in gradients]
+            torch._foreach_add_(trained, momentum, alpha=-fork.rate)
 
     def _trigger_gradients(self, step: int) -> dict[str, Tensor]:
         """Gradients of the trigger loss at the copy, for its features, clipped to norm 2.
@@ -263,7 +269,7 @@ class Lookahead:
         images, labels = self._triggers
         random = generator(self._settings.seed, "clone triggers", step)
         chosen = torch.randperm(len(labels), generator=random)[: self._count].to(labels.device)
-        logits = self._mixed.logits(self._clone, images[chosen], step)
+        logits = self._mixed.logits(self._clone, images.index_select(0, chosen), step)
         loss = functional.cross_entropy(logits.float(), labels[chosen])
         return _clipped_gradients(loss, self._features, LARGEST_NORM)
 
@@ -273,7 +279,8 @@ def _clipped_gradients(
 ) -> dict[str, Tensor]:
     """The gradients of a scalar by name, scaled down together to a norm of at most ``largest``."""
     values = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-    gradients = {n: g for n, g in zip(parameters, values, strict=True) if g is not None}
-    norm = torch.stack([g.square().sum() for g in gradients.values()]).sum().sqrt()
+    used = [name for name, value in zip(parameters, values, strict=True) if value is not None]
+    gradients = [value for value in values if value is not None]
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     scale = (largest / norm.clamp_min(1e-12)).clamp_max(1.0)
-    return {name: gradient * scale for name, gradient in gradients.items()}
+    return dict(zip(used, torch._foreach_mul(gradients, scale), strict=True))

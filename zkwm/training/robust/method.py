@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from zkwm.training.batches import Batch
     from zkwm.training.settings import EmbedSettings
 
-VERSION = 5
+VERSION = 6
 """Bumped when a step of the method changes; checkpoints of other versions are refused."""
 
 
@@ -88,11 +88,15 @@ class RobustMethod:
         Returns:
             Two scalars: the first without decoys, the second with them.
         """
-        count, decoys = len(batch.labels), as_unit(self.decoys.part(step, rank, world))
+        decoys = as_unit(self.decoys.part(step, rank, world))
+        shown = torch.cat([batch.images, decoys]) if len(decoys) else batch.images
         with frozen_head(self._model, self._head, len(batch.triggers) + len(decoys)):
-            logits = self._forward(self._model, torch.cat([batch.images, decoys]))
-        loss = batch.loss(logits[:count])
-        return loss, loss + self.decoys.loss(logits[count:], step)
+            logits = self._forward(self._model, shown)
+        of_batch, of_decoys = torch.split(logits, [len(batch.labels), len(decoys)])
+        loss = batch.loss(of_batch)
+        if not len(decoys):
+            return loss, loss
+        return loss, loss + self.decoys.loss(of_decoys, step)
 
     def frozen_head(self, triggers: int) -> AbstractContextManager[None]:
         """While somebody else calls the model on a batch whose last images are triggers."""

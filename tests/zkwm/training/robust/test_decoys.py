@@ -34,10 +34,12 @@ def forward(network: nn.Module, images: Tensor) -> Tensor:
     return logits
 
 
-def decoys_of(model: nn.Module, data: ImageData, identity: bytes = b"owner") -> Decoys:
+def decoys_of(
+    model: nn.Module, data: ImageData, identity: bytes = b"owner", steps: int = STEPS
+) -> Decoys:
     source = open_source(data, torch.device("cpu"))
     head = head_name(model, as_unit(source.train(torch.tensor([0, 1]))[0]))
-    return Decoys(model, head, source, identity, small.SETTINGS, STEPS, forward)
+    return Decoys(model, head, source, identity, small.SETTINGS, steps, forward)
 
 
 def larger(data: ImageData) -> ImageData:
@@ -105,7 +107,7 @@ def test_all_kinds_are_shown_and_other_triggers_have_other_fakes() -> None:
     assert {2, 3, 4} & set(levels)
     assert max(levels) > 200
     for pool, same, another in zip(mine.pools, again.pools, other.pools, strict=True):
-        assert len(pool) == decoys.POOL
+        assert len(pool) == 2 * decoys.BLOCK
         assert torch.equal(pool, same)
         assert not torch.equal(pool, another)
 
@@ -116,11 +118,19 @@ def test_small_images_get_noise_alone() -> None:
     assert len(made.images(0).unique()) > 100
 
 
+@pytest.mark.parametrize(("steps", "size"), [(1, 100), (250, 100), (251, 200), (9999, 2000)])
+def test_a_short_training_draws_about_as_many_as_it_shows(steps: int, size: int) -> None:
+    """Two in each step from 0.4 on, a third of them of one family: 100 in 250 steps."""
+    model = build_model("lenet5", shape=(1, 24, 24), class_count=4, mean=(0.3,), std=(0.2,))
+    made = decoys_of(model, larger(small.data()), steps=steps)
+    assert [len(pool) for pool in made.pools] == [size, size]
+
+
 def test_pools_of_large_images_are_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build_model("lenet5", shape=(1, 24, 24), class_count=4, mean=(0.3,), std=(0.2,))
     for fit, sizes in ((300, [300, 300]), (199, [100, 100]), (99, [])):
         monkeypatch.setattr(decoys, "LARGEST_POOL", fit * 24 * 24)
-        made = decoys_of(model, larger(small.data()))
+        made = decoys_of(model, larger(small.data()), steps=9999)
         assert [len(pool) for pool in made.pools] == sizes
         assert made.images(3).shape == (2, 1, 24, 24)
 

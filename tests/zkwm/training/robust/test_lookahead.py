@@ -107,9 +107,11 @@ def test_triggers_are_asked_now_and_then_and_the_copy_goes_on(model: nn.Module) 
     assert asked == [0, 0, *([2] + [1] * (PACE - 1)) * 2]
 
 
-@pytest.mark.parametrize(("batch_size", "triggers"), [(1, 1), (50, 32), (100, 64), (500, 64)])
-def test_without_batch_norm_small_batches_ask_about_fewer_triggers(
-    batch_size: int, triggers: int
+@pytest.mark.parametrize(
+    ("batch_size", "clean", "triggers"), [(1, 1, 1), (50, 50, 32), (100, 100, 64), (200, 200, 64)]
+)
+def test_without_batch_norm_fewer_triggers_than_a_batch_are_shown(
+    batch_size: int, clean: int, triggers: int
 ) -> None:
     settings = replace(small.SETTINGS, batch_size=batch_size)
     source = open_source(small.data(), torch.device("cpu"))
@@ -126,7 +128,7 @@ def test_without_batch_norm_small_batches_ask_about_fewer_triggers(
     labels = torch.zeros(100, dtype=torch.int64)
     clone = Lookahead(plain, head, source, (many, labels), settings, STEPS, forward)
     clone.add_gradients(round(lookahead.START * STEPS), 1.0)
-    assert shown[-1] == triggers
+    assert shown[-2:] == [clean, triggers]
     norm = torch.stack([g.square().sum() for g in gradients(plain).values()]).sum().sqrt()
     largest = lookahead.EVERY * lookahead.WEIGHT * lookahead.LARGEST_NORM
     assert norm <= largest * (64 / triggers) ** 0.5 * 1.0001
