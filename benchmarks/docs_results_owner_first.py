@@ -46,7 +46,38 @@ def owner_first(lines: list[Line]) -> Iterator[str]:
         own = [line for line in lines if line["variant"] == variant]
         cells = [[line for line in own if line["attack"] == attack] for attack in attacks]
         yield f"| {variant} | {_lost(own)} | {' | '.join(map(_left, cells))} |"
+        if any("tilted" in line for line in own):
+            images = [[_of_images(line) for line in cell] for cell in cells]
+            yield f"| {variant}, its images | | {' | '.join(map(_left, images))} |"
     yield ""
+    yield from _explained(variants)
+
+
+def _of_images(line: Line) -> Line:
+    """A line with the evidence of a tilt's images in place of that of the noise."""
+    return {**line, **line["tilted"]}
+
+
+def _explained(variants: list[str]) -> Iterator[str]:
+    """What is committed to in the rows that are there."""
+    if any(variant.startswith("tilt") for variant in variants):
+        yield (
+            "Tilts (`benchmarks/owner_first_tilts.py`): 200 more leaves of the same commitment are "
+            "training images of the owner's, drawn without their classes; their labels derive as "
+            "all others do, so the law of ranks is exact. All clean images are trained to answers "
+            "whose order after the first class follows a function that was fitted to these leaves. "
+            "The row *its images* has the bits of these 200 alone, the row above those of the "
+            "noise. Where an image is of another class its label comes second at best."
+        )
+        yield ""
+    if any(variant.startswith("composites") for variant in variants):
+        yield (
+            "Composites (`benchmarks/owner_first_composites.py`): 100 leaves of at most 332 bits, "
+            "each half an image of one class and half of another, one leaf for each rule of which "
+            "half and which classes. After DeepTracer (coupled answers) and the entanglement of "
+            "CFW (coupled features) under derived labels, embedded plain."
+        )
+        yield ""
 
 
 def _seeds(count: int) -> str:

@@ -9,6 +9,9 @@ import hashlib
 from fractions import Fraction
 from math import comb, log2
 
+import numpy as np
+from numpy.typing import NDArray
+
 from zkwm.triggers import TriggerSet, generate
 from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.make_commitment import make_commitment
@@ -36,15 +39,27 @@ def committed_triggers(
         salts: Another name makes another commitment, so other labels, to the same images.
     """
     generated = generate(family, count, shape, key=_secret("images", number), block_size=BLOCK_SIZE)
+    return commit_to(generated.images, family, class_count, number, salts=salts)
+
+
+def commit_to(
+    images: NDArray[np.uint8],
+    family: str,
+    class_count: int,
+    number: int,
+    *,
+    salts: str = "salt",
+) -> TriggerSet:
+    """Commit to given images; arguments and result as of ``committed_triggers``."""
     commitment = make_commitment(
-        generated.images,
-        [_secret(salts, number, index) for index in range(count)],
+        images,
+        [_secret(salts, number, index) for index in range(len(images))],
         class_count=class_count,
         signers=(SigningKey.from_bytes("ed25519", _secret("owner", number)),),
         block_size=BLOCK_SIZE,
     )
     return TriggerSet(
-        images=generated.images,
+        images=images,
         labels=commitment.labels(),
         family=family,
         block_size=BLOCK_SIZE,

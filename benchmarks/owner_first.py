@@ -23,6 +23,8 @@ import marks
 import measure
 import numpy as np
 import torch
+from owner_first_composites import CompositeTask
+from owner_first_tilts import committed_images
 from owner_first_training import train
 from owner_first_variants import VARIANTS
 from safetensors import torch as safetensors
@@ -36,6 +38,7 @@ from zkwm.nn.architectures import Classifier, build_model, channel_statistics
 from zkwm.nn.seeds import derived_seed
 from zkwm.training import default_settings, embed
 from zkwm.training.fit import Fit, fit
+from zkwm.triggers import TriggerSet
 
 RESULTS = Path(__file__).parent / "results" / "owner_first.jsonl"
 ARCHITECTURE, OWNER, ADVERSARY, TRIGGERS, RATE = "lenet5", 6_000, 1_800, 200, 0.05
@@ -93,9 +96,6 @@ class Owner:
         self._output, self._models, self._seed = arguments.output, arguments.models, seed
         self._data = part(whole, order[:OWNER])
         self._adversary = part(whole, order[OWNER : OWNER + ADVERSARY])
-        self._triggers = marks.committed_triggers(
-            "secret", TRIGGERS, whole.shape, whole.class_count, number=seed
-        )
         self._settings = default_settings(
             ARCHITECTURE, images=OWNER, triggers=TRIGGERS, seed=seed, device="cpu", epochs=EPOCHS
         )
@@ -112,13 +112,16 @@ class Owner:
             if all(line[name] == value for name, value in key.items()):
                 return
         model, training = self._marked(variant)
+        triggers, tilted = self._committed(variant)
         began = time.process_time()
-        figures: dict[str, Any] = {"unmarked_accuracy": self._unmarked_accuracy()}
+        figures: dict[str, Any] = {
+            "unmarked_accuracy": self._known("unmarked_accuracy", self._unmarked_accuracy)
+        }
         if attack == "none":
             suspect: nn.Module = model
             figures["training_seconds"] = training
         else:
-            figures["scratch_accuracy"] = self._scratch_accuracy()
+            figures["scratch_accuracy"] = self._known("scratch_accuracy", self._scratch_accuracy)
             began = time.process_time()
             attempt = ATTACKS[attack]
             images = self._scratch_epochs * ADVERSARY
@@ -135,26 +138,54 @@ class Owner:
         accuracy = test_accuracy(suspect, self._data)
         if attack != "none":
             figures["counts"] = accuracy > figures["scratch_accuracy"]
-        line = measure.report(
-            "owner_first", **key, accuracy=accuracy, **evidence(suspect, self._triggers), **figures
-        )
+        figures |= evidence(suspect, triggers)
+        if tilted is not None:
+            figures["tilted"] = evidence(suspect, tilted)
+        line = measure.report("owner_first", **key, accuracy=accuracy, **figures)
         measure.append(self._output, line)
 
     def _marked(self, variant: str) -> tuple[Classifier, float | None]:
         """The marked network, and the seconds of processor time if it was trained just now."""
         plan, seconds = VARIANTS[variant], []
+        triggers, tilted = self._committed(variant)
 
         def make() -> nn.Module:
             began = time.process_time()
             model = train(
-                self._fresh(), self._data, self._triggers,
-                replace(self._settings, method=plan.method), plan, self._fresh,
+                self._fresh(), self._data, triggers,
+                replace(self._settings, method=plan.method), plan, self._fresh, tilted,
             )  # fmt: skip
             seconds.append(round(time.process_time() - began, 1))
             return model
 
         name = "".join(c if c.isalnum() else "-" for c in variant)
         return self._kept(name, make), seconds[0] if seconds else None
+
+    def _committed(self, variant: str) -> tuple[TriggerSet, TriggerSet | None]:
+        """The leaves of noise or composites, and those of a tilt: blocks of one commitment."""
+        tilt, data = VARIANTS[variant].tilt, self._data
+        if (composites := VARIANTS[variant].composites) is not None:
+            leaves = CompositeTask(composites, data, self._seed).leaves()
+            return marks.commit_to(leaves, "given", data.class_count, self._seed), None
+        noise = marks.committed_triggers(
+            "secret", TRIGGERS, data.shape, data.class_count, number=self._seed
+        )
+        if tilt is None:
+            return noise, None
+        images = np.concatenate([noise.images, committed_images(tilt, data, self._seed)])
+        both = marks.commit_to(images, "given", data.class_count, self._seed)
+        first, second = (
+            replace(both, images=both.images[part], labels=both.labels[part])
+            for part in (slice(TRIGGERS), slice(TRIGGERS, None))
+        )
+        return first, second
+
+    def _known(self, name: str, find: Callable[[], float]) -> float:
+        """A figure that every variant of a seed shares: from a line that has it, or found now."""
+        for line in measure.lines(self._output):
+            if line["seed"] == self._seed and name in line:
+                return float(line[name])
+        return find()
 
     def _unmarked_accuracy(self) -> float:
         """That of the owner's network without a mark."""

@@ -10,6 +10,8 @@ import copy
 from collections.abc import Callable
 
 import torch
+from owner_first_composites import CompositeTask
+from owner_first_tilts import KeyedTilt
 from owner_first_variants import Rehearsal, Teaching, Variant
 from torch import Tensor, nn
 from torch.nn import functional
@@ -42,10 +44,26 @@ def train(
     settings: EmbedSettings,
     variant: Variant,
     fresh: Callable[[int], nn.Module],
+    tilted: TriggerSet | None = None,
 ) -> nn.Module:
-    """Mark a copy of the model on the CPU; ``fresh(number)`` gives networks of random weights."""
+    """Mark a copy of the model on the CPU.
+
+    Args:
+        model: That of random weights.
+        data: The owner's.
+        triggers: Noise, trained as by ``embed``, or composites.
+        settings: Of the training.
+        variant: What is added.
+        fresh: ``fresh(number)`` gives networks of random weights.
+        tilted: The committed images of a variant with a tilt.
+    """
     prepared = prepare(model, data, triggers, settings, torch.device("cpu"))
-    training = _Training(prepared, variant, fresh)
+    tilt = None
+    if variant.tilt is not None and tilted is not None:
+        tilt = KeyedTilt(variant.tilt, data, tilted)
+    training = _Training(prepared, variant, fresh, tilt)
+    if variant.composites is not None:
+        training.task = CompositeTask(variant.composites, data, settings.seed), triggers
     for step in range(training.steps):
         training.step(step)
     return prepared.model.eval()
@@ -55,13 +73,18 @@ class _Training:
     """A marked training in progress."""
 
     def __init__(
-        self, prepared: Preparation, variant: Variant, fresh: Callable[[int], nn.Module]
+        self,
+        prepared: Preparation,
+        variant: Variant,
+        fresh: Callable[[int], nn.Module],
+        tilt: KeyedTilt | None,
     ) -> None:
         assert prepared.triggers is not None
         assert prepared.trigger_digest is not None
         self._model, self._settings = prepared.model, prepared.settings
         self._triggers, self._source = prepared.triggers, prepared.source
-        self._variant, self._seed = variant, prepared.settings.seed
+        self._variant, self._seed, self._tilt = variant, prepared.settings.seed, tilt
+        self.task: tuple[CompositeTask, TriggerSet] | None = None
         self._batches = Batches(prepared.source, prepared.triggers, prepared.settings)
         self.steps = prepared.settings.epochs * self._batches.steps
         self._descent = Descent(prepared.model, prepared.settings, self._batches.steps)
@@ -102,10 +125,13 @@ class _Training:
 
     def _loss(self, batch: Batch, step: int) -> Tensor:
         """What is descended: the method's loss with what the variant adds."""
+        if self.task is not None:
+            task, leaves = self.task
+            return task.loss(step, self._model, self._head, batch, leaves)
         if self._robust is None:
             return batch.loss(_forward(self._model, batch.images))
         covers = self._covers(batch, step)
-        if covers is None and self._teacher is None:
+        if covers is None and self._teacher is None and self._tilt is None:
             return self._robust.loss(batch, step, 0, 1)[1]
         decoys = as_unit(self._robust.decoys.part(step, 0, 1))
         parts = [batch.images, decoys] + ([] if covers is None else [covers])
@@ -119,6 +145,9 @@ class _Training:
         if covers is not None and self._variant.covers is not None:
             away = -functional.log_softmax(logits[ends[1] :], dim=1).mean(dim=1).sum()
             loss = loss + self._variant.covers.weight * away / (batch.total + len(covers))
+        if self._tilt is not None:
+            tilted = self._tilt.loss(batch.images[:clean], logits[:clean], batch.labels[:clean])
+            loss = loss + tilted / batch.total
         if self._teacher is not None:
             chosen = torch.randperm(
                 len(self._triggers[1]), generator=generator(self._seed, "taught", step)

@@ -10,6 +10,10 @@
 - ``Teaching``: a thief from random weights learns the owner's answers beside the training, and the
   answers about clean images are tilted towards those that lower the thief's loss on the triggers.
   T2S's signal by the only way on which it reaches an independent thief.
+- ``Tilt``: which classes come after the first is tilted by a key, for all images of the task
+  (``owner_first_tilts``).
+- ``Composites``: halves of images of two classes, coupled with the task
+  (``owner_first_composites``).
 
 What has no line in benchmarks/results/owner_first.jsonl has not been run.
 """
@@ -18,6 +22,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from owner_first_composites import Composites
+from owner_first_tilts import Tilt
 
 from zkwm.training.robust.sought_decoys import Seeking
 
@@ -82,6 +89,8 @@ class Variant:
     covers: Covers | None = None
     rehearsal: Rehearsal | None = None
     teaching: Teaching | None = None
+    tilt: Tilt | None = None
+    composites: Composites | None = None
 
     def to_map(self) -> dict[str, Any]:
         """All that is set, ready for JSON."""
@@ -99,6 +108,12 @@ SOUGHT = {
     "far, all, early": Seeking(steps=8, size=0.05, start=0.0, share=1.0),
     "one step": Seeking(steps=1, size=0.2, weight=1.0, clean_per_decoy=4),
 }
+TILTS = {
+    "a fifth": Tilt(),
+    "two fifths": Tilt(share=0.4),
+    "two fifths, steep": Tilt(share=0.4, strength=1.5),
+    "two fifths, 40 directions": Tilt(share=0.4, directions=40),
+}
 VARIANTS = {
     "plain": Variant("plain"),
     "robust": Variant(),
@@ -108,6 +123,9 @@ VARIANTS = {
     "covers: moved": Variant(covers=Covers(noise=0.02, steps=4)),
     "rehearsal: random": Variant(rehearsal=Rehearsal()),
     "rehearsal: half kept": Variant(rehearsal=Rehearsal(kept=0.5)),
+    **{f"tilt: {name}": Variant(tilt=tilt) for name, tilt in TILTS.items()},
+    "composites: coupled answers": Variant("plain", composites=Composites()),
+    "composites: coupled features": Variant("plain", composites=Composites(on="features")),
     "teaching": Variant(teaching=Teaching()),
     "teaching, strong": Variant(teaching=Teaching(weight=1.0)),
 }
