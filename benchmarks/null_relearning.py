@@ -94,7 +94,7 @@ def _claims(number: int, name: str, claims: int) -> np.ndarray:
             )[0]
             for trained, asked in rounds_of(COUNT)
         ]  # fmt: skip
-        value = weighted_sum(relearned_ranks(plain, tables, labels.tolist()), CLASSES)
+        value = weighted_sum(relearned_ranks(plain, [tables], labels.tolist()), CLASSES)
         found = rank_hundredths(value, COUNT, CLASSES)
         seen += [found >= 100 * bits for bits in THRESHOLDS]
     return seen

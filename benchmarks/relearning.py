@@ -24,12 +24,12 @@ import torch
 from numpy.typing import NDArray
 from survival_trials import RATE, TRIALS
 from three_statistics import ADVERSARY, OWNER, TESTED, TRIGGERS, _bits, _blocks, _part
-from torch import nn
 
 from zkwm.attacks import make_attack
 from zkwm.attacks.attack import Adversary, Target
 from zkwm.data import ImageData, load_data
 from zkwm.evaluation.plan.experiment import scratch_epochs
+from zkwm.extraction.even_form import in_form
 from zkwm.nn.architectures import Classifier, build_model, channel_statistics
 from zkwm.nn.image_source import as_unit
 from zkwm.nn.inference import matches
@@ -38,7 +38,7 @@ from zkwm.training.relearning import relearned_scores
 from zkwm.triggers import TriggerSet
 from zkwm_protocols.rank_tails import rank_hundredths
 from zkwm_protocols.ranks import weighted_sum
-from zkwm_protocols.relearning import relearned_ranks, rounds_of
+from zkwm_protocols.relearning import Form, relearned_ranks, rounds_of
 
 OWNERS = ((31, "robust"), (33, "robust"), (32, "plain"))
 ATTACKS = (
@@ -68,7 +68,13 @@ UNSEEN = {
     "extraction, hard": ("extraction", {"labels": "hard", **_LIKE_SCRATCH}),
 }  # fmt: skip
 """Attacks by name and parameters, on one robust and one plain mark."""
-OTHER = {31: (33, "robust"), 33: (31, "robust"), 32: (31, "robust")}
+FRESH = ((41, "robust"), (42, "plain"))
+FRESH_ATTACKS = (
+    "none", "laundering, 10 %", "RTAL, AdamW 1e-3", "FST at the rate", "dehydra, uniform",
+    "another owner's network",
+)  # fmt: skip
+"""Owners on whose models nothing was chosen, and the attacks on them."""
+OTHER = dict.fromkeys((32, 33, 41, 42), (31, "robust")) | {31: (33, "robust")}
 """Another owner for each: of an innocent network, and of the second theft that is merged."""
 
 
@@ -82,14 +88,19 @@ def main() -> None:
     torch.set_num_threads(1)
     arguments.models.mkdir(parents=True, exist_ok=True)
     whole = load_data(arguments.data)
-    for name in (*ATTACKS, *UNSEEN):
-        for seed, kind in OWNERS if name in ATTACKS else (OWNERS[0], OWNERS[2]):
-            key = {"data": whole.name, "seed": seed, "kind": kind, "attack": name}
-            known = measure.lines(arguments.output)
-            if any(all(line[field] == key[field] for field in key) for line in known):
-                continue
-            line = _measured(whole, seed, kind, name, arguments.models)
-            measure.append(arguments.output, measure.report("relearning", **key, **line))
+    cells = [
+        (seed, kind, name)
+        for name in (*ATTACKS, *UNSEEN)
+        for seed, kind in (OWNERS if name in ATTACKS else (OWNERS[0], OWNERS[2]))
+    ]
+    cells += [(seed, kind, name) for name in FRESH_ATTACKS for seed, kind in FRESH]
+    for seed, kind, name in cells:
+        key = {"data": whole.name, "seed": seed, "kind": kind, "attack": name}
+        known = measure.lines(arguments.output)
+        if any(all(line[field] == key[field] for field in key) for line in known):
+            continue
+        line = _measured(whole, seed, kind, name, arguments.models)
+        measure.append(arguments.output, measure.report("relearning", **key, **line))
 
 
 def _measured(whole: ImageData, seed: int, kind: str, name: str, folder: Path) -> dict[str, Any]:
@@ -109,14 +120,20 @@ def _measured(whole: ImageData, seed: int, kind: str, name: str, folder: Path) -
         scores = model(as_unit(torch.tensor(triggers.images))).double().numpy()
     labels = triggers.labels.tolist()
     start = time.process_time()
-    ranks, steps = _relearned(model, triggers, scores)
+    tables, steps = _relearned(model, triggers, scores.shape[1])
     seconds = time.process_time() - start
-    value = weighted_sum(ranks, whole.class_count)
+    ranks = relearned_ranks(scores, tables, labels)
+    alone = [relearned_ranks(scores, [one], labels) for one in tables]
+    bits = [
+        rank_hundredths(weighted_sum(one, whole.class_count), len(labels), whole.class_count) / 100
+        for one in (ranks, *alone)
+    ]
     return {
         "accuracy": round(right / TESTED, 4),
         "asked": len(labels),
         **_bits(scores, labels),
-        "bits_by_relearning": rank_hundredths(value, len(labels), whole.class_count) / 100,
+        "bits_by_relearning": bits[0],
+        "bits_by_form": bits[1:],
         "first_of_each_part": [
             sum(ranks[i] == 0 for i in range(part, len(labels), 8)) for part in range(8)
         ],
@@ -126,18 +143,22 @@ def _measured(whole: ImageData, seed: int, kind: str, name: str, folder: Path) -
 
 
 def _relearned(
-    model: nn.Module, triggers: TriggerSet, scores: NDArray[np.float64]
-) -> tuple[tuple[int, ...], list[int]]:
-    """The ranks, and the steps of each round."""
-    images = as_unit(torch.tensor(triggers.images)).double()
+    model: Classifier, triggers: TriggerSet, class_count: int
+) -> tuple[list[list[NDArray[np.float64]]], list[list[int]]]:
+    """The scores, and the steps of each round, in each form."""
+    images, outputs = as_unit(torch.tensor(triggers.images)), range(class_count)
     labels, tables, steps = torch.tensor(triggers.labels), [], []
-    for trained, asked in rounds_of(len(labels)):
-        table, taken = relearned_scores(
-            model, images[trained], labels[trained], images[asked], range(scores.shape[1])
-        )
-        tables.append(table)
-        steps.append(taken)
-    return relearned_ranks(scores, tables, triggers.labels.tolist()), steps
+    for form in Form:
+        network = in_form(model, form, images, outputs)
+        tables.append([])
+        steps.append([])
+        for trained, asked in rounds_of(len(labels)):
+            table, taken = relearned_scores(
+                network, images[trained], labels[trained], images[asked], outputs
+            )
+            tables[-1].append(table)
+            steps[-1].append(taken)
+    return tables, steps
 
 
 def _suspect(whole: ImageData, seed: int, kind: str, name: str, folder: Path) -> Classifier:

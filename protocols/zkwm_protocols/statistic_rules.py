@@ -34,8 +34,9 @@ def verify_statistic(statistic: Statistic, suspect: SuspectIdentity, header: Hea
     if statistic == Statistic.RELEARNING and suspect.kind != SuspectKind.SAFETENSORS:
         raise InvalidOpening(
             "relearning is for suspects whose weights can be trained here, those of a built-in "
-            "architecture in safetensors",
-            hint="ask for scores, ranks or matches",
+            f"architecture in safetensors; this one is of kind {suspect.kind}",
+            hint="where you have its model.safetensors and config.json, challenge their folder; "
+            "else ask for scores, ranks or matches",
             check="challenge.suspect",
         )
     if header.label_mode != LabelMode.DERIVED:

@@ -25,6 +25,21 @@ CHANGES: dict[str, Callable[[Any], object]] = {
 }
 
 
+def _silenced(value: Any) -> None:
+    """A trigger that the suspect did not answer, with the rank that it had."""
+    row = next(row for row in value["triggers"] if row[2] == "no match")
+    row[2], row[5], row[7] = "no answer", None, "it took too long"
+
+
+def _unranked(value: Any) -> None:
+    """An answered trigger whose rank weighs nothing, left out."""
+    row = next(row for row in value["triggers"] if weights(CLASSES)[row[6]] == 0)
+    row[6] = None
+
+
+CHANGES |= {"a rank without an answer": _silenced, "an answer without a rank": _unranked}
+
+
 @pytest.mark.parametrize("count", [100, pytest.param(6_700, marks=pytest.mark.slow)])
 def test_a_sum_of_ranks_is_recounted(count: int, quick_labels: None) -> None:
     """6,700 triggers weigh 40,200: earlier readers left such a sum to the judge."""

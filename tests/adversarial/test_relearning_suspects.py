@@ -18,11 +18,17 @@ from tests.support.dispute import (
     refused,
     verdict_of,
 )
-from tests.support.trained_suspect import TrainedSuspect, memorize, small_network
+from tests.support.trained_suspect import (
+    TrainedSuspect,
+    memorize,
+    small_classifier,
+    small_network,
+)
 from zkwm.judge.judge import Judge
 from zkwm.judge.verdict import Verdict
+from zkwm.nn.architectures import Classifier
 from zkwm_protocols.errors import InvalidOpening
-from zkwm_protocols.ranks import ranks
+from zkwm_protocols.ranks import ranks, weighted_sum
 from zkwm_protocols.relearning import relearned_ranks, rounds_of
 from zkwm_protocols.suspect_identity import Preprocessing
 
@@ -144,6 +150,50 @@ def test_a_thief_whose_copies_learn_nothing_is_proven_by_what_is_there(
     assert verdict.outcome == "proven"
 
 
+def stiff(model: Classifier) -> None:
+    """The same function: neurons of a layer times 2^10 or 2^-10, of the next divided by it."""
+    factors = 2.0 ** torch.tensor([10.0, -10.0]).repeat(16)
+    for name in ("weight", "bias"):
+        weights = model.get_parameter(f"features.1.{name}")
+        weights.mul_(factors.view(-1, *[1] * (weights.ndim - 1)))
+    model.get_parameter("features.3.weight").div_(factors)
+
+
+def blown_up(model: Classifier) -> None:
+    """The same order of answers: logits times 1000, and pixels divided by as much."""
+    for name in ("weight", "bias"):
+        model.get_parameter(f"features.5.{name}").mul_(1000)
+    model.normalize.std.mul_(1000)
+    model.get_parameter("features.1.weight").mul_(1000)
+
+
+@pytest.mark.parametrize("change", [stiff, blown_up])
+def test_a_thief_who_suppressed_a_memory_cannot_lock_it_by_scales(
+    change: Callable[[Classifier], None],
+) -> None:
+    """Suppressed, then rescaled: copies of the file as it is learn nothing, even ones as before.
+
+    Measured: the ranks weigh 207, those of copies of the unchanged file 233, of the stiff one 205.
+    """
+    model = small_classifier()
+    memorize(model, IMAGES, OWNER.labels, 150)
+    memorize(model, IMAGES, np.random.default_rng(7).integers(CLASSES, size=COUNT), 16)
+    rounds, labels = rounds_of(COUNT)[3:4], OWNER.labels.tolist()
+    before = TrainedSuspect(model).relearn(IMAGES, labels, rounds, PLAIN, range(CLASSES))
+    with torch.no_grad():
+        change(model)
+    suspect = TrainedSuspect(model)
+    after = suspect.relearn(IMAGES, labels, rounds, PLAIN, range(CLASSES))
+    assert np.abs(after[0][0] - before[0][0]).max() > 1
+    for form in (1, 2):
+        assert np.abs(after[form][0] - before[form][0]).max() < 1e-2
+    scores = np.stack([one.scores for one in suspect.answer(IMAGES, PLAIN)])
+    verdict = judged(new_judge(), OWNER, suspect)
+    assert verdict.evidence is not None
+    assert verdict.evidence.rank_sum is not None
+    assert verdict.evidence.rank_sum.value > weighted_sum(ranks(scores, labels), CLASSES) + 5
+
+
 class Blind(nn.Module):
     """A network that answers NaN to images whose first pixel is bright."""
 
@@ -205,7 +255,7 @@ def test_a_round_knows_only_labels_that_were_ranked_before(
     for number in (1, 4, 7):
         other = [label if i % 8 < number else 9 - label for i, label in enumerate(labels)]
         found = suspect.relearn(IMAGES[:16], other, rounds, PLAIN, range(CLASSES))
-        assert all(np.array_equal(a, b) for a, b in zip(found[:number], whole, strict=False))
+        assert all(np.array_equal(a, b) for a, b in zip(found[0][:number], whole[0], strict=False))
 
 
 def test_challenge_after_challenge_is_one_function_with_one_result() -> None:

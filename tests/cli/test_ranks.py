@@ -91,7 +91,7 @@ def test_a_case_by_relearning(zkwm: Command, case: Files) -> None:
     made = zkwm(*case.challenge_options(**options), "--json")
     assert made.code == 0, made.stderr
     assert made.json["relearning_seconds"] > 0
-    assert "zkwm verify will train 7 copies of the model: at most 18,100 gradients" in made.stderr
+    assert "zkwm verify will train 21 copies of the model: at most 54,300 gradients" in made.stderr
     challenge = case.folder / "new.challenge"
     assert zkwm(*case.prove_options(challenge=challenge), "--again").code == 0
     proof = case.folder / "new.proof"

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from tests.support.stored_vectors import vectors
+from zkwm.extraction.even_form import in_form
+from zkwm.nn.architectures import Classifier, ModelConfig
+from zkwm.nn.widths import with_widths
 from zkwm.training.relearning import relearned_scores
 from zkwm_protocols.ranks import ranks, weighted_sum
-from zkwm_protocols.relearning import FOLDS, most_gradients, relearned_ranks, rounds_of
+from zkwm_protocols.relearning import FOLDS, Form, most_gradients, relearned_ranks, rounds_of
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 50])
@@ -31,7 +33,7 @@ def test_a_trigger_is_asked_last_before_it_is_trained_on(count: int) -> None:
 
 
 def test_the_price_is_known_beforehand() -> None:
-    assert most_gradients(200) == 100 * 25 * sum(range(1, 8))
+    assert most_gradients(200) == 3 * 100 * 25 * sum(range(1, 8))
     assert most_gradients(1) == 0
 
 
@@ -39,7 +41,7 @@ def test_scores_that_are_not_finite_are_those_of_the_suspect_as_it_is() -> None:
     scores = np.random.default_rng(1).normal(size=(16, 5))
     labels = [number % 5 for number in range(16)]
     broken = [np.full((len(asked), 5), np.nan) for _, asked in rounds_of(16)]
-    assert relearned_ranks(scores, broken, labels) == ranks(scores, labels)
+    assert relearned_ranks(scores, [broken, broken], labels) == ranks(scores, labels)
 
 
 def test_copies_that_know_less_than_the_suspect_stop_counting() -> None:
@@ -47,12 +49,12 @@ def test_copies_that_know_less_than_the_suspect_stop_counting() -> None:
     labels = [number % 5 for number in range(16)]
     knows = np.eye(5)[labels] * 9.0 - 4.0
     wrong = [-knows[asked] for _, asked in rounds_of(16)]
-    found = relearned_ranks(knows, wrong, labels)
+    found = relearned_ranks(knows, [wrong], labels)
     assert [rank for place, rank in enumerate(found) if place % 8 != 1] == [0] * 14
     assert found[1] != 0
     assert found[9] != 0
     right = [knows[asked] for _, asked in rounds_of(16)]
-    assert set(relearned_ranks(-knows, right, labels)[1:8]) == {0}
+    assert set(relearned_ranks(-knows, [right], labels)[1:8]) == {0}
 
 
 def test_ranks_are_uniform_whatever_counts() -> None:
@@ -62,39 +64,75 @@ def test_ranks_are_uniform_whatever_counts() -> None:
     seen, changed = set[tuple[int, ...]](), 0
     for labels in product(range(2), repeat=9):
         relearned = []
-        for trained, asked in rounds_of(9):
-            known = tuple(labels[place] for place in trained)
-            table = tables.setdefault(known, random.normal(size=(9, 2)))
-            relearned.append(table[asked])
+        for form in range(2):
+            relearned.append(list[NDArray[np.float64]]())
+            for trained, asked in rounds_of(9):
+                known = (form, *(labels[place] for place in trained))
+                table = tables.setdefault(known, random.normal(size=(9, 2)))
+                relearned[-1].append(table[asked])
         found = relearned_ranks(scores, relearned, labels)
         seen.add(found)
-        changed += found[2:8] == ranks(scores, labels)[2:8]
+        changed += found[2:5] == ranks(scores, labels)[2:5]
     assert len(seen) == 2**9
     assert changed > 0
 
 
+def dense(case: dict[str, Any], leaf: str = "layers") -> Classifier:
+    """The network of a vector, with fewer neurons than a ``dense`` has."""
+    side, outputs = len(case["images"][0]), len(case[leaf][-1]["bias"])
+    statistics = (case["mean"],), (case["std"],)
+    model = Classifier(ModelConfig("dense", (1, 1, side), outputs, *statistics))
+    state = {}
+    for place, layer in zip((1, 3, 5), case[leaf], strict=True):
+        for name in ("weight", "bias"):
+            state[f"features.{place}.{name}"] = torch.tensor(layer[name], dtype=torch.float64)
+    for name in ("mean", "std"):  # float32 would round them
+        state[f"normalize.{name}"] = torch.full((1, 1, 1, 1), case[name], dtype=torch.float64)
+    return with_widths(model, state)
+
+
 @pytest.mark.parametrize("case", vectors("relearning")["networks"], ids=lambda case: case["name"])
 def test_rounds_of_a_network(case: dict[str, Any]) -> None:
-    """All rounds from the first weights on, by torch and by the reference."""
-    layers: list[nn.Module] = []
-    for name in ("first", "second"):
-        weights = torch.tensor(case[name], dtype=torch.float64)
-        layer = nn.Linear(weights.shape[1], weights.shape[0], dtype=torch.float64)
-        bias = torch.tensor(case[f"{name}_bias"], dtype=torch.float64)
-        layer.load_state_dict({"weight": weights, "bias": bias})
-        layers += [layer, nn.ReLU()]
-    model, labels = nn.Sequential(*layers[:3]), torch.tensor(case["labels"])
-    images = torch.tensor(case["images"], dtype=torch.float64)
+    """All forms and rounds from the first weights on, by torch and by the reference."""
+    model, labels = dense(case), torch.tensor(case["labels"])
+    images = torch.tensor(case["images"], dtype=torch.float64)[:, None, None, :]
     with torch.no_grad():
         plain = model(images)[:, case["class_map"]].numpy()
     tables, steps = [], []
-    for trained, asked in rounds_of(len(images)):
-        table, taken = relearned_scores(
-            model, images[trained], labels[trained], images[asked], case["class_map"]
-        )
-        tables.append(table)
-        steps.append(None if np.isnan(table).all() else taken)
+    for form in Form:
+        network = in_form(model, form, images, case["class_map"])
+        found = [
+            relearned_scores(
+                network, images[trained], labels[trained], images[asked], case["class_map"]
+            )
+            for trained, asked in rounds_of(len(images))
+        ]
+        tables.append([table for table, _ in found])
+        steps.append([None if np.isnan(table).all() else taken for table, taken in found])
     assert steps == case["steps"]
-    found = relearned_ranks(plain, tables, case["labels"])
-    assert list(found) == case["ranks"]
-    assert weighted_sum(found, 3) == case["sum"]
+    found_ranks = relearned_ranks(plain, tables, case["labels"])
+    assert list(found_ranks) == case["ranks"]
+    assert weighted_sum(found_ranks, 3) == case["sum"]
+
+
+@pytest.mark.parametrize("case", vectors("relearning")["networks"], ids=lambda case: case["name"])
+def test_the_even_form_of_a_network(case: dict[str, Any]) -> None:
+    images = torch.tensor(case["images"], dtype=torch.float64)[:, None, None, :]
+    found = in_form(dense(case), Form.EVEN, images, case["class_map"]).state_dict()
+    if case["even"] is None:
+        return  # nothing that another reader could compare
+    for place, layer in zip((1, 3, 5), case["even"], strict=True):
+        for name in ("weight", "bias"):
+            expected = torch.tensor(layer[name], dtype=torch.float64)
+            torch.testing.assert_close(found[f"features.{place}.{name}"], expected)
+
+
+def test_the_best_of_all_copies_counts() -> None:
+    """One form knows nothing, another all, the suspect half; the first part is the first form's."""
+    labels = [number % 5 for number in range(24)]
+    knows = np.eye(5)[labels] * 9.0 - 4.0
+    nothing, everything = ([sign * knows[asked] for _, asked in rounds_of(24)] for sign in (-1, 1))
+    half = np.where(np.arange(24)[:, None] % 2 == 1, knows, -knows)
+    found = relearned_ranks(half, [nothing, everything], labels)
+    assert [rank for place, rank in enumerate(found) if place % 8 > 1] == [0] * 18
+    assert all(found[place] for place in (1, 9, 17))

@@ -99,7 +99,7 @@ def suspect_digest(
         "probe_data": None if probes is None else tensors_digest({"probes": probes}),
         "probe_count": 0 if probes is None else min(500, probes[1][0]),
     }
-    return hashlib.sha256(b"zkwm-extraction-2" + write(value)).digest()
+    return hashlib.sha256(b"zkwm-extraction-3" + write(value)).digest()
 
 
 def drawn_probes(nonce: bytes, images: int) -> list[int]:

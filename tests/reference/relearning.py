@@ -1,4 +1,4 @@
-"""Relearning (SPEC.md 8.7) in plain Python, for a network of two layers with a ReLU between."""
+"""Relearning (SPEC.md 8.7) in plain Python, for linear layers with ReLUs between them."""
 
 from __future__ import annotations
 
@@ -8,59 +8,132 @@ from dataclasses import dataclass
 from tests.reference.ranks import ranks, weight
 
 Rows = list[list[float]]
+FORMS = (None, 5.0, 0.02)
+"""The root mean square of a copy's logits; None where its scales are the suspect's own."""
+
+
+@dataclass
+class Layer:
+    """``weight x + bias``."""
+
+    weight: Rows
+    bias: list[float]
+
+    def parts(self) -> Rows:
+        """All rows of numbers, as they stand."""
+        return [*self.weight, self.bias]
+
+    def __call__(self, values: list[float]) -> list[float]:
+        """Its outputs."""
+        return [
+            sum(w * v for w, v in zip(row, values, strict=True)) + b
+            for row, b in zip(self.weight, self.bias, strict=True)
+        ]
 
 
 @dataclass
 class Network:
-    """``second relu(first x + first_bias) + second_bias``; a row of weights for each output."""
+    """Layers after (pixel - mean) / std, with a ReLU between each two."""
 
-    first: Rows
-    first_bias: list[float]
-    second: Rows
-    second_bias: list[float]
+    layers: list[Layer]
+    mean: float
+    std: float
 
-    def parts(self) -> list[list[float]]:
-        """All rows of weights, as they stand."""
-        return [*self.first, self.first_bias, *self.second, self.second_bias]
+    def parts(self) -> Rows:
+        """All rows of numbers that are learned, as they stand."""
+        return [row for layer in self.layers for row in layer.parts()]
 
     def copy(self, factor: float = 1.0) -> Network:
         """The same weights, times ``factor``."""
-        return Network(
-            [[factor * value for value in row] for row in self.first],
-            [factor * value for value in self.first_bias],
-            [[factor * value for value in row] for row in self.second],
-            [factor * value for value in self.second_bias],
-        )
+        layers = [
+            Layer(
+                [[factor * value for value in row] for row in layer.weight],
+                [factor * value for value in layer.bias],
+            )
+            for layer in self.layers
+        ]
+        return Network(layers, self.mean, self.std)
+
+    def inputs(self, image: list[float]) -> Rows:
+        """What each layer reads, and last the outputs."""
+        values = [(pixel - self.mean) / self.std for pixel in image]
+        found = [values]
+        for layer in self.layers:
+            outputs = layer(found[-1])
+            last = layer is self.layers[-1]
+            found.append(outputs if last else [max(value, 0.0) for value in outputs])
+        return found
 
     def scores(self, image: list[float], class_map: list[int]) -> list[float]:
         """What it gives each class."""
-        hidden = [max(value, 0.0) for value in _layer(self.first, self.first_bias, image)]
-        outputs = _layer(self.second, self.second_bias, hidden)
+        outputs = self.inputs(image)[-1]
         return [outputs[k] for k in class_map]
+
+
+def in_form(network: Network, size: float | None, images: Rows, class_map: list[int]) -> Network:
+    """A copy in even form whose logits have this size, or, without one, as it is."""
+    copy = network.copy()
+    if size is None:
+        return copy
+    rows = [network.scores(image, class_map) for image in images]
+    apart = [value - sum(row) / len(row) for row in rows for value in row]
+    factor = size / _nonzero(_root_mean(apart))
+    for number, layer in enumerate(copy.layers):
+        read = [network.inputs(image)[number] for image in images]
+        for j in range(len(read[0])):
+            if all(values[j] == 0 for values in read):
+                for row in layer.weight:
+                    row[j] = 0.0
+    last = copy.layers[-1]
+    middle = [sum(last.weight[k][j] for k in class_map) for j in range(len(last.weight[0]))]
+    shift = sum(last.bias[k] for k in class_map)
+    for k, row in enumerate(last.weight):
+        row[:] = [(v - m / len(class_map)) * factor for v, m in zip(row, middle, strict=True)]
+        last.bias[k] = (last.bias[k] - shift / len(class_map)) * factor
+    pixels = [(pixel - copy.mean) / copy.std for image in images for pixel in image]
+    spread = _nonzero(_root_mean(pixels))
+    copy.std *= spread
+    for row in copy.layers[0].weight:
+        row[:] = [value * spread for value in row]
+    for layer, reader in zip(copy.layers, copy.layers[1:], strict=False):
+        for j, row in enumerate(layer.weight):
+            length = _nonzero(math.sqrt(sum(value * value for value in (*row, layer.bias[j]))))
+            row[:] = [value * 2 / length for value in row]
+            layer.bias[j] *= 2 / length
+            for reading in reader.weight:
+                reading[j] *= length / 2
+    return copy
 
 
 def relearned(
     network: Network, images: Rows, labels: list[int], class_map: list[int]
-) -> tuple[list[int], list[int | None]]:
-    """The rank of each label, and the steps of each round after the first; None: it diverged."""
-    plain = [network.scores(image, class_map) for image in images]
-    own = ranks(plain, labels)
-    found, steps, copies, suspect = list(own), [], 0, 0
+) -> tuple[list[int], list[list[int | None]]]:
+    """The rank of each label, and the steps of each round after the first, of the copies in each
+    form; None: it diverged."""
+    own = ranks([network.scores(image, class_map) for image in images], labels)
+    found, steps = list(own), [list[int | None]() for _ in FORMS]
+    sums = [0 for _ in (*FORMS, "itself")]
     for number in range(1, min(8, len(images))):
         trained = [i for i in range(len(images)) if i % 8 < number]
         asked = [i for i in range(len(images)) if i % 8 >= number]
-        copy = network.copy()
-        taken = _learn(copy, [images[i] for i in trained], [labels[i] for i in trained], class_map)
-        rows = [copy.scores(images[i], class_map) for i in asked]
-        steps.append(taken)
-        if taken is None or not all(math.isfinite(value) for row in rows for value in row):
-            continue
-        better = copies >= suspect
-        for i, rank in zip(asked, ranks(rows, [labels[i] for i in asked]), strict=True):
-            if i % 8 == number:
-                copies += weight(rank, len(class_map))
-                suspect += weight(own[i], len(class_map))
-                found[i] = rank if better else own[i]
+        part = [i for i in asked if i % 8 == number]
+        given = []
+        for form, size in enumerate(FORMS):
+            copy = in_form(network, size, images, class_map)
+            taken = _learn(
+                copy, [images[i] for i in trained], [labels[i] for i in trained], class_map
+            )
+            rows = [copy.scores(images[i], class_map) for i in asked]
+            if not all(math.isfinite(value) for row in rows for value in row):
+                taken = None
+            steps[form].append(taken)
+            places = ranks(rows, [labels[i] for i in asked]) if taken is not None else None
+            given.append([own[i] if places is None else places[asked.index(i)] for i in part])
+        given.append([own[i] for i in part])
+        for i, rank in zip(part, given[sums.index(max(sums))], strict=True):
+            found[i] = rank
+        for learner, places in enumerate(given):
+            sums[learner] += sum(weight(rank, len(class_map)) for rank in places)
     return found, steps
 
 
@@ -70,10 +143,7 @@ def _learn(network: Network, images: Rows, labels: list[int], class_map: list[in
         row[:] = [0.0] * len(row)
     for step in range(100):
         loss, gradient = _gradient(network, images, labels, class_map)
-        try:
-            norm = math.sqrt(sum(value**2 for row in gradient.parts() for value in row))
-        except OverflowError:
-            norm = math.inf
+        norm = math.sqrt(sum(value * value for row in gradient.parts() for value in row))
         if not (math.isfinite(loss) and math.isfinite(norm)):
             return None
         if loss < 0.05:
@@ -95,33 +165,31 @@ def _gradient(
     for row in gradient.parts():
         row[:] = [0.0] * len(row)
     for image, label in zip(images, labels, strict=True):
-        inner = _layer(network.first, network.first_bias, image)
-        hidden = [max(value, 0.0) for value in inner]
-        outputs = _layer(network.second, network.second_bias, hidden)
-        scores = [outputs[k] for k in class_map]
+        values = network.inputs(image)
+        scores = [values[-1][k] for k in class_map]
         top = max(scores)
         powers = [math.exp(score - top) if math.isfinite(top) else math.nan for score in scores]
         total += (top + math.log(sum(powers)) - scores[label]) / len(images)
-        slopes = [0.0] * len(outputs)
+        slopes = [0.0] * len(values[-1])
         for c, k in enumerate(class_map):
             slopes[k] = (powers[c] / sum(powers) - (c == label)) / len(images)
-        backward = [
-            sum(slopes[k] * network.second[k][j] for k in range(len(outputs))) * (inner[j] > 0)
-            for j in range(len(hidden))
-        ]
-        for into, bias, slope, below in (
-            (gradient.second, gradient.second_bias, slopes, hidden),
-            (gradient.first, gradient.first_bias, backward, image),
-        ):
-            for k, value in enumerate(slope):
-                bias[k] += value
-                for j, input_value in enumerate(below):
-                    into[k][j] += value * input_value
+        for number in reversed(range(len(network.layers))):
+            layer, sums, below = network.layers[number], gradient.layers[number], values[number]
+            for k, slope in enumerate(slopes):
+                sums.bias[k] += slope
+                for j, value in enumerate(below):
+                    sums.weight[k][j] += slope * value
+            slopes = [
+                sum(slope * row[j] for slope, row in zip(slopes, layer.weight, strict=True))
+                * (value > 0)
+                for j, value in enumerate(below)
+            ]
     return total, gradient
 
 
-def _layer(weights: Rows, bias: list[float], values: list[float]) -> list[float]:
-    return [
-        sum(w * v for w, v in zip(row, values, strict=True)) + b
-        for row, b in zip(weights, bias, strict=True)
-    ]
+def _root_mean(values: list[float]) -> float:
+    return math.sqrt(sum(value * value for value in values) / len(values))
+
+
+def _nonzero(length: float) -> float:
+    return length if length > 0 else 1.0

@@ -171,6 +171,8 @@ def _recount_sum(
     scored = [row for row in body["triggers"] if isinstance(row[6], bytes)]
     answered = [row for row in body["triggers"] if row[2] in ("match", "no match")]
     _demand(scored == (answered if statistic == "scores" else []))
+    places = [row for row in body["triggers"] if isinstance(row[6], int)]
+    _demand(places == (answered if statistic in ("ranks", "relearning") else []))
     if statistic == "scores":
         _demand(size * opened <= 2000 and size * opened * classes <= 2**20)
     _demand(all(len(row[6]) == classes and max(row[6]) <= most(classes) for row in scored))

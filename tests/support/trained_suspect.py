@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from math import prod
 
 import numpy as np
@@ -14,12 +15,17 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tests.support.dispute import CLASSES, SHAPE
+from zkwm.extraction.even_form import in_form
+from zkwm.nn.architectures import Classifier, build_model
+from zkwm.nn.widths import with_widths
 from zkwm.suspects import Answer, Progress, Suspect
 from zkwm.suspects.preprocessing import preprocess
 from zkwm.suspects.suspect import answer_from_scores
 from zkwm.training.relearning import relearned_scores
-from zkwm_protocols.relearning import Round
+from zkwm_protocols.relearning import MOST_STEPS, Form, Round
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
+
+Scores = NDArray[np.float64]
 
 
 def small_network(seed: int = 0, hidden: int = 48) -> nn.Sequential:
@@ -29,6 +35,18 @@ def small_network(seed: int = 0, hidden: int = 48) -> nn.Sequential:
         return nn.Sequential(
             nn.Flatten(), nn.Linear(prod(SHAPE), hidden), nn.ReLU(), nn.Linear(hidden, CLASSES)
         )
+
+
+def small_classifier(seed: int = 0, hidden: tuple[int, int] = (32, 16)) -> Classifier:
+    """A built-in network for the same images, with fewer neurons than a ``dense`` has."""
+    model = build_model("dense", shape=SHAPE, class_count=CLASSES, mean=[0.5], std=[0.3], seed=seed)
+    state = dict(model.state_dict())
+    for place, size in zip((1, 3), hidden, strict=True):
+        for name in ("weight", "bias"):
+            state[f"features.{place}.{name}"] = state[f"features.{place}.{name}"][:size]
+        reader = f"features.{place + 2}.weight"
+        state[reader] = state[reader][:, :size]
+    return with_widths(model, {name: tensor.clone() for name, tensor in state.items()})
 
 
 def memorize(
@@ -77,18 +95,27 @@ class TrainedSuspect(Suspect):
         class_map: Sequence[int],
         *,
         progress: Progress | None = None,
-    ) -> list[NDArray[np.float64]]:
+        most_steps: int = MOST_STEPS,
+    ) -> list[list[Scores]]:
         """All rounds, here."""
         fed, wanted = torch.from_numpy(preprocess(images, preprocessing)).double(), np.array(labels)
-        tables = []
-        for trained, asked in rounds:
-            known = torch.from_numpy(wanted[trained])
-            table, _ = relearned_scores(self.model, fed[trained], known, fed[asked], class_map)
-            tables.append(table)
+        most, found = None if most_steps == MOST_STEPS else most_steps, list[Scores]()
+        known = isinstance(self.model, Classifier)  # other layers have no even form
+        forms = list(Form) if known else [Form.GIVEN]
+        for form, (trained, asked) in product(forms, rounds):
+            model = self.model
+            if isinstance(model, Classifier):
+                model = in_form(model, form, fed, class_map)
+            learned = torch.from_numpy(wanted[trained])
+            table, _ = relearned_scores(
+                model, fed[trained], learned, fed[asked], class_map, most_steps=most
+            )
+            found.append(table)
             self.rounds += 1
             if progress is not None:
-                progress(len(tables), len(rounds))
-        return tables
+                progress(len(found), len(forms) * len(rounds))
+        found *= len(Form) // len(forms)
+        return [found[len(rounds) * form :][: len(rounds)] for form in range(len(Form))]
 
     def close(self) -> None:
         """Nothing to close."""

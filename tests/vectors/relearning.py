@@ -8,7 +8,14 @@ from typing import Any
 from tests.reference import relearning
 from tests.reference.ranks import weight
 
-_SCALES = {"small weights": 0.5, "large weights": 8.0, "weights of 0": 0.0, "huge weights": 1e120}
+_SCALES = {
+    "small weights": (0.5, 0.5, 0.5),
+    "large weights": (4.0, 4.0, 4.0),
+    "weights of 0": (0.0, 0.0, 0.0),
+    "a fragile layer": (0.001, 500.0, 1.0),
+    "a stiff layer": (1000.0, 0.001, 1.0),
+    "huge weights": (1e120, 1e120, 1e120),
+}
 
 
 def relearning_vectors() -> dict[str, Any]:
@@ -17,27 +24,35 @@ def relearning_vectors() -> dict[str, Any]:
 
 
 def _relearned(name: str) -> dict[str, Any]:
-    """A network of 6 inputs, 5 hidden units and 4 outputs, of which three stand for classes."""
-    drawn, scale = random.Random(name), _SCALES[name]
-
-    def rows(count: int, size: int) -> list[list[float]]:
-        return [[scale * round(drawn.gauss(0, 1), 3) for _ in range(size)] for _ in range(count)]
-
-    network = relearning.Network(rows(5, 6), rows(1, 5)[0], rows(4, 5), rows(1, 4)[0])
+    """A network of 6 inputs, 5 and 4 hidden units and 4 outputs, of which three are classes."""
+    drawn = random.Random(name)
+    layers = []
+    for scale, inputs, outputs in zip(_SCALES[name], (6, 5, 4), (5, 4, 4), strict=True):
+        rows = [
+            [scale * round(drawn.gauss(0, 1), 3) for _ in range(inputs)] for _ in range(outputs)
+        ]
+        bias = [scale * round(drawn.gauss(0, 1), 3) for _ in range(outputs)]
+        layers.append(relearning.Layer(rows, bias))
+    network = relearning.Network(layers, 0.25, 0.5)
     images = [[drawn.randrange(5) / 4 for _ in range(6)] for _ in range(19)]
     labels = [drawn.randrange(3) for _ in images]
     class_map = [2, 0, 3]
     ranks, steps = relearning.relearned(network, images, labels, class_map)
+    even = relearning.in_form(network, 5.0, images, class_map)
     return {
         "name": name,
-        "first": network.first,
-        "first_bias": network.first_bias,
-        "second": network.second,
-        "second_bias": network.second_bias,
+        "mean": network.mean,
+        "std": network.std,
+        "layers": _described(network),
         "images": images,
         "labels": labels,
         "class_map": class_map,
+        "even": None if name == "huge weights" else _described(even),
         "steps": steps,
         "ranks": ranks,
         "sum": sum(weight(rank, 3) for rank in ranks),
     }
+
+
+def _described(network: relearning.Network) -> list[dict[str, Any]]:
+    return [{"weight": layer.weight, "bias": layer.bias} for layer in network.layers]

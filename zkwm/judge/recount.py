@@ -210,6 +210,10 @@ def _wrong_triggers(verdict: _Verdict, header: Header, challenge: Challenge) -> 
         yield "its triggers are not those of its blocks"
     if not all(_possible(one, challenge) for one in triggers):
         yield "a trigger's status is not what its label and answer say"
+    answered = (TriggerStatus.MATCH, TriggerStatus.NO_MATCH)
+    ranked = challenge.statistic.counts_ranks
+    if any((one.rank is not None) != (ranked and one.status in answered) for one in triggers):
+        yield "a trigger without an answer has a rank, or one with an answer has none that counts"
     bad = any(one.status in _BAD_LEAVES for one in triggers)
     leaves = next(check.status for check in verdict.checks if check.id == "opening.leaves")
     if bad != (leaves == CheckStatus.FAILED):

@@ -17,10 +17,10 @@ from zkwm.judge.ledger import JudgeLedger
 from zkwm.suspects import Answer, Progress, Suspect
 from zkwm_protocols.challenge import OpeningChallenge
 from zkwm_protocols.encoding import encode
-from zkwm_protocols.relearning import most_gradients, relearned_ranks, rounds_of
+from zkwm_protocols.relearning import CHUNK, Form, most_gradients, relearned_ranks, rounds_of
 from zkwm_protocols.suspect_identity import Preprocessing
 
-_TRIED = 16
+_TRIED = 2 * CHUNK
 """Images that tell beforehand whether a suspect can be trained, and for how long."""
 
 
@@ -50,10 +50,16 @@ def ranks_when_relearned(
     described = encode([images.tobytes(), list(labels), list(challenge.class_map)])
     trained = hashlib.sha256(described).digest()
     places = [
-        [hashlib.sha256(trained + bytes([number]) + i.to_bytes(4, "big")).digest() for i in asked]
-        for number, asked in enumerate(asked.tolist() for _, asked in rounds)
+        [
+            [
+                hashlib.sha256(trained + bytes([form, number]) + i.to_bytes(4, "big")).digest()
+                for i in asked.tolist()
+            ]
+            for number, (_, asked) in enumerate(rounds)
+        ]
+        for form in range(len(Form))
     ]
-    names = [name for one in places for name in one]
+    names = [name for rows in places for one in rows for name in one]
     kept = ledger.first_answers(challenge, names, trained)
     if len(kept) < len(names):
         tables = suspect.relearn(
@@ -61,7 +67,8 @@ def ranks_when_relearned(
         )
         found = {
             name: Answer(int(np.nan_to_num(row).argmax()), scores=row)
-            for one, table in zip(places, tables, strict=True)
+            for rows, given in zip(places, tables, strict=True)
+            for one, table in zip(rows, given, strict=True)
             for name, row in zip(one, table, strict=True)
         }
         ledger.keep_answers(challenge, found, trained)
@@ -69,7 +76,8 @@ def ranks_when_relearned(
         kept = ledger.first_answers(challenge, names, trained)
     shape = (-1, len(challenge.class_map))
     relearned = [
-        np.array([kept[name].scores for name in one], np.float64).reshape(shape) for one in places
+        [np.array([kept[name].scores for name in one], np.float64).reshape(shape) for one in rows]
+        for rows in places
     ]
     return relearned_ranks(scores, relearned, labels)
 
@@ -77,7 +85,9 @@ def ranks_when_relearned(
 def try_relearning(
     suspect: Suspect, preprocessing: Preprocessing, class_map: Sequence[int]
 ) -> None:
-    """Train on a few random images before a block is spent, which also tells the time it takes.
+    """Train on random images before a block is spent, which also tells the time it takes.
+
+    One step on as many as a verification has in memory at once, and as many asked, in each form.
 
     Raises what ``Suspect.relearn`` raises.
     """
@@ -86,7 +96,9 @@ def try_relearning(
         hashlib.shake_256(b"zkwm tries to train").digest(prod(shape)), np.uint8
     ).reshape(shape)
     labels = [number % len(class_map) for number in range(_TRIED)]
-    suspect.relearn(images, labels, rounds_of(_TRIED)[:2], preprocessing, class_map)
+    places = np.arange(_TRIED)
+    rounds = [(places[:CHUNK], places[CHUNK:])]
+    suspect.relearn(images, labels, rounds, preprocessing, class_map, most_steps=1)
 
 
 def most_relearning_seconds(suspect: Suspect, trigger_count: int) -> float | None:

@@ -294,4 +294,4 @@ def extraction_digest(
         "probe_data": None if probes is None else data_digest(probes),
         "probe_count": 0 if probes is None else probe_count(len(probes)),
     }
-    return hashlib.sha256(b"zkwm-extraction-2" + encode(pinned)).digest()
+    return hashlib.sha256(b"zkwm-extraction-3" + encode(pinned)).digest()

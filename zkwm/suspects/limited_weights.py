@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from zkwm.suspects.limited_process import LimitedProcess, NoResultError
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.suspect import CHECK
 from zkwm_protocols.errors import SuspectUnusable
-from zkwm_protocols.relearning import MOST_STEPS, Round
+from zkwm_protocols.relearning import MOST_STEPS, Form, Round
 from zkwm_protocols.suspect_identity import Preprocessing
 
 if TYPE_CHECKING:
@@ -57,10 +58,12 @@ def limited_relearning(
     preprocessing: Preprocessing,
     class_map: Sequence[int],
     limits: OnnxLimits,
+    most_steps: int = MOST_STEPS,
 ) -> Iterator[tuple[NDArray[np.float64], float]]:
-    """For each round the scores float64 (m, C) of those asked, and its seconds for one gradient.
+    """For each form and round the scores float64 (m, C) of those asked, and seconds a gradient.
 
-    Arguments are those of ``Suspect.relearn``. One process makes the rounds, one by one, and knows
+    Arguments are those of ``Suspect.relearn``. Beside the weights the process may hold each image
+    as float32 and double. One process makes the rounds, one by one, and knows
     the labels of a round's triggers only.
 
     Raises SuspectUnusable (``suspect.answers``) where they take more time or memory than
@@ -69,19 +72,22 @@ def limited_relearning(
     classes = [int(output) for output in class_map]
     model_frames, end = [*_frames(model), b"", b""], time.monotonic() + limits.total_seconds
     wanted = np.array(labels, "<i8")
-    with contextlib.closing(_process([*model_frames, images.tobytes()], limits)) as process:
-        for trained, asked in rounds:
+    held = [*model_frames, *[images.tobytes()] * 3]
+    with contextlib.closing(_process(held, limits)) as process:
+        for form, (trained, asked) in product(Form, rounds):
             both = images[np.concatenate([trained, asked])]
             task = {"task": "relearn", "class_map": classes, "images": both.shape}
-            task["preprocessing"] = asdict(preprocessing)
+            task |= {"preprocessing": asdict(preprocessing), "most_steps": most_steps}
+            task["form"] = form.name
             frames = [*model_frames, both.tobytes(), wanted[trained].tobytes()]
             start = time.monotonic()
-            most = limits.load_seconds + MOST_STEPS * len(both) * limits.image_seconds
+            most = limits.load_seconds + most_steps * len(both) * limits.image_seconds
             left = max(0.1, min(end - start, most))
             size = 8 * len(asked) * len(classes)
             facts, result = _ask(process, task, frames, size, left)
             steps = facts.get("steps")
-            gradients = len(trained) * (steps + 1 if isinstance(steps, int) else 1)
+            taken = min(steps + 1, most_steps) if isinstance(steps, int) else 1
+            gradients = len(trained) * taken
             table = np.frombuffer(result, "<f8").reshape(len(asked), len(classes))
             yield table.astype(np.float64), (time.monotonic() - start) / max(gradients, 1)
 

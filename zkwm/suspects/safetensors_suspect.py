@@ -31,6 +31,7 @@ from zkwm.suspects.suspect import (
 )
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import SuspectUnusable
+from zkwm_protocols.relearning import MOST_STEPS, Form
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
 if TYPE_CHECKING:
@@ -111,8 +112,9 @@ class SafetensorsSuspect(Suspect):
         class_map: Sequence[int],
         *,
         progress: Progress | None = None,
-    ) -> list[NDArray[np.float64]]:
-        """The scores of those asked in each round; see ``Suspect.relearn``.
+        most_steps: int = MOST_STEPS,
+    ) -> list[list[NDArray[np.float64]]]:
+        """The scores of those asked in each form and round; see ``Suspect.relearn``.
 
         Raises SuspectUnusable (``suspect.answers``) where that takes too much time or memory.
         """
@@ -120,14 +122,15 @@ class SafetensorsSuspect(Suspect):
         self.check_preprocessing(preprocessing)
         tables: list[NDArray[np.float64]] = []
         for table, seconds in limited_relearning(
-            self._model, images, labels, rounds, preprocessing, class_map, self._limits
+            self._model, images, labels, rounds, preprocessing, class_map, self._limits, most_steps
         ):
             if tables:  # the first round waits for the process
                 self.gradient_seconds = seconds
             tables.append(table)
             if progress is not None:
-                progress(len(tables), len(rounds))
-        return tables
+                progress(len(tables), len(Form) * len(rounds))
+        count = len(rounds)
+        return [tables[count * form : count * (form + 1)] for form in range(len(Form))]
 
 
 def architecture_digest(model: Classifier) -> bytes:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.errors import InvalidOpening, SuspectUnusable, Unsupported, UsageError
 from zkwm_protocols.ranks import MOST_OUTPUTS
+from zkwm_protocols.relearning import MOST_STEPS
 from zkwm_protocols.suspect_identity import Account, Preprocessing, SuspectIdentity, SuspectKind
 
 CHECK = "suspect.answers"
@@ -203,8 +204,9 @@ class Suspect(ABC):
         class_map: Sequence[int],
         *,
         progress: Progress | None = None,
-    ) -> list[NDArray[np.float64]]:
-        """In each round train a copy of the suspect on some triggers, and ask it others.
+        most_steps: int = MOST_STEPS,
+    ) -> list[list[NDArray[np.float64]]]:
+        """In each round train copies of the suspect on some triggers, and ask them others.
 
         Args:
             images (uint8, (n, c, h, w)): the triggers.
@@ -213,14 +215,16 @@ class Suspect(ABC):
             preprocessing: how pixels become the suspect's input.
             class_map: the output that stands for each class.
             progress: called after each round, with those done and those in all.
+            most_steps: of each round; fewer try whether it can be trained, and for how long.
 
-        Returns for each round the scores of those asked, float64 (m, C), NaN where training
-        diverged. Raises Unsupported (``challenge.suspect``) for a suspect whose weights cannot be
-        trained here.
+        Returns for each form (``zkwm_protocols.relearning.Form``) and round the scores of those
+        asked, float64 (m, C), NaN where training diverged. Raises Unsupported
+        (``challenge.suspect``) for a suspect whose weights cannot be trained here.
         """
         raise Unsupported(
             "only weights of a built-in architecture can be trained here to see what they remember",
-            hint="ask for scores, ranks or matches (`statistic`)",
+            hint="challenge its folder of model.safetensors and config.json; without it ask for "
+            "scores, ranks or matches (`statistic`)",
             check="challenge.suspect",
         )
 

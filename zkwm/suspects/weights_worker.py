@@ -19,6 +19,7 @@ from zkwm.suspects.limited_worker import serve
 from zkwm.suspects.preprocessing import preprocess, read_preprocessing
 from zkwm.suspects.resource_limits import limit_resources, mapped_memory
 from zkwm_protocols.errors import SuspectUnusable
+from zkwm_protocols.relearning import CHUNK, Form
 
 if TYPE_CHECKING:
     from zkwm.nn.architectures import Classifier
@@ -46,12 +47,20 @@ def relearned(
     """The steps of a round of relearning, and the scores of those asked, little-endian float64."""
     import torch
 
+    from zkwm.extraction.even_form import in_form
     from zkwm.training.relearning import relearned_scores
 
-    fed = torch.from_numpy(preprocess(images, read_preprocessing(task["preprocessing"]))).double()
+    how = read_preprocessing(task["preprocessing"])
+    fed = torch.empty(images.shape, dtype=torch.float32)
+    for first in range(0, len(images), CHUNK):  # copies of all would be half of the memory
+        part = images[first : first + CHUNK]
+        fed[first : first + CHUNK] = torch.from_numpy(preprocess(part, how))
     wanted = torch.from_numpy(np.frombuffer(labels, "<i8").astype(np.int64))
     count = len(wanted)
-    found, steps = relearned_scores(model, fed[:count], wanted, fed[count:], task["class_map"])
+    network = in_form(model, Form[task["form"]], fed, task["class_map"])
+    found, steps = relearned_scores(
+        network, fed[:count], wanted, fed[count:], task["class_map"], most_steps=task["most_steps"]
+    )
     return {"steps": steps}, found.astype("<f8").tobytes()
 
 

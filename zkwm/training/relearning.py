@@ -28,7 +28,13 @@ from zkwm_protocols.relearning import (
 
 
 def relearned_scores(
-    model: nn.Module, images: Tensor, labels: Tensor, asked: Tensor, class_map: Sequence[int]
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    asked: Tensor,
+    class_map: Sequence[int],
+    *,
+    most_steps: int | None = None,
 ) -> tuple[NDArray[np.float64], int]:
     """The scores of a copy that has learned some triggers, float64 (m, C), and its steps.
 
@@ -36,26 +42,30 @@ def relearned_scores(
 
     Args:
         model: gives logits (n, K) of images.
-        images (float64, (n, c, h, w)): the triggers to learn, preprocessed.
+        images (float32 or float64, (n, c, h, w)): the triggers to learn, preprocessed.
         labels (int64, (n,)): their labels.
-        asked (float64, (m, c, h, w)): the triggers that are asked then.
+        asked (float32 or float64, (m, c, h, w)): the triggers that are asked then.
         class_map: the output that stands for each of the C classes.
+        most_steps: of training; None for all that the rules allow.
     """
     network = copy.deepcopy(model).double().eval()
     outputs = torch.tensor(class_map)
-    steps = _learn(network, images, labels, outputs)
+    most = MOST_STEPS if most_steps is None else most_steps
+    steps = _learn(network, images, labels, outputs, most)
     with torch.no_grad():
-        rows = [network(part)[:, outputs].numpy() for part in _chunks(asked)]
+        rows = [network(part.double())[:, outputs].numpy() for part in _chunks(asked)]
     scores = np.concatenate(rows)
     finite = steps is not None and np.isfinite(scores).all()
     return (scores if finite else np.full_like(scores, np.nan)), steps or 0
 
 
-def _learn(network: nn.Module, images: Tensor, labels: Tensor, outputs: Tensor) -> int | None:
+def _learn(
+    network: nn.Module, images: Tensor, labels: Tensor, outputs: Tensor, most: int
+) -> int | None:
     """Train until the mean loss is small; return the steps taken, None where it diverges."""
     parameters = [one for one in network.parameters() if one.requires_grad]
     velocities = [torch.zeros_like(one) for one in parameters]
-    for step in range(MOST_STEPS):
+    for step in range(most):
         loss, gradients = _gradients(network, parameters, images, labels, outputs)
         norm = math.sqrt(sum(float((one * one).sum()) for one in gradients))
         if not (math.isfinite(loss) and math.isfinite(norm)):
@@ -67,7 +77,7 @@ def _learn(network: nn.Module, images: Tensor, labels: Tensor, outputs: Tensor) 
             for weights, velocity, gradient in zip(parameters, velocities, gradients, strict=True):
                 velocity.mul_(MOMENTUM).add_(gradient * share)
                 weights.sub_(RATE * velocity)
-    return MOST_STEPS
+    return most
 
 
 def _gradients(
@@ -80,7 +90,7 @@ def _gradients(
     """The mean loss, and its gradient for each parameter."""
     total, sums = 0.0, [torch.zeros_like(one) for one in parameters]
     for part, wanted in zip(_chunks(images), _chunks(labels), strict=True):
-        scores = network(part)[:, outputs]
+        scores = network(part.double())[:, outputs]
         loss = functional.cross_entropy(scores, wanted, reduction="sum") / len(images)
         total += float(loss.detach())
         found = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)

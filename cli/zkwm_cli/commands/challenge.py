@@ -162,14 +162,14 @@ def _tell_price(
     from zkwm.judge.relearned import most_relearning_seconds
     from zkwm_cli.terminal import note
     from zkwm_protocols.ranks import Statistic
-    from zkwm_protocols.relearning import FOLDS, most_gradients
+    from zkwm_protocols.relearning import FOLDS, Form, most_gradients
 
     triggers = challenge.block_count * commitment.header.block_size
     seconds = most_relearning_seconds(suspect, triggers)
     if challenge.statistic != Statistic.RELEARNING or seconds is None:
         return {"relearning_seconds": None}
     note(
-        f"zkwm verify will train {FOLDS - 1} copies of the model: at most "
+        f"zkwm verify will train {len(Form) * (FOLDS - 1)} copies of the model: at most "
         f"{most_gradients(triggers):,} gradients of images, {seconds:.0f} seconds on this machine"
     )
     return {"relearning_seconds": round(seconds, 1)}

@@ -132,7 +132,7 @@ def _verify(
 
     commitment, challenge, proof = files
     line = ProgressLine()
-    settings["progress"] = _shown(line)
+    settings["progress"] = _shown(line, challenge)
     try:
         if isinstance(checker, Judge):
             return checker.verify(commitment, model, challenge, proof, **settings), None
@@ -146,14 +146,21 @@ def _verify(
         line.end()
 
 
-def _shown(line: ProgressLine) -> Callable[[int, int], None]:
-    """Show images answered, then rounds of relearning, and about how long the others take."""
-    from zkwm_protocols.relearning import FOLDS
+def _shown(line: ProgressLine, challenge: bytes) -> Callable[[int, int], None]:
+    """Show images answered, then copies that relearned, and about how long the others take."""
+    from zkwm_protocols.challenge import Challenge
+    from zkwm_protocols.errors import ZkwmError
+    from zkwm_protocols.ranks import Statistic
+    from zkwm_protocols.relearning import FOLDS, Form
 
+    copies = None
+    with suppress(ZkwmError):  # what is wrong with it, verification tells
+        if Challenge.from_bytes(challenge).statistic == Statistic.RELEARNING:
+            copies = len(Form) * (FOLDS - 1)
     ends: list[float] = []
 
     def show(done: int, count: int) -> None:
-        if count >= FOLDS:
+        if count != copies:
             line.update(f"asking the suspect: {done} of {count}")
             return
         ends.append(monotonic())
@@ -161,7 +168,7 @@ def _shown(line: ProgressLine) -> Callable[[int, int], None]:
         if len(ends) > 1:  # the first one waits for the process
             each = (ends[-1] - ends[0]) / (len(ends) - 1)
             left = f", about {each * (count - done):.0f} s left"
-        line.update(f"training copies of the suspect: round {done} of {count}{left}")
+        line.update(f"training copies of the suspect: {done} of {count}{left}")
 
     return show
 

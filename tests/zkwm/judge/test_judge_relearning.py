@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.support.dispute import Claimant, failed, random_images, refused, verdict_of
 from tests.support.trained_suspect import TrainedSuspect, memorize, small_network
 from zkwm.judge.judge import Judge
+from zkwm.judge.relearned import try_relearning
 from zkwm.judge.verdict import Verdict
+from zkwm.nn.architectures import build_model
+from zkwm.nn.model_file import save_classifier
 from zkwm.report import render_report, render_text
+from zkwm.suspects import OnnxLimits, open_suspect
 from zkwm_protocols.challenge import Challenge, OpeningChallenge
-from zkwm_protocols.errors import InvalidOpening
+from zkwm_protocols.errors import InvalidOpening, SuspectUnusable
 from zkwm_protocols.policy import Policy
+from zkwm_protocols.relearning import rounds_of
+from zkwm_protocols.suspect_identity import Preprocessing
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
 COUNT = 100
+PLAIN = Preprocessing()
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +111,17 @@ def test_declared_labels_are_refused(judge: Judge) -> None:
             statistic="relearning",
             policy=Policy(accept_declared_labels=True),
         )
+
+
+def test_memory_for_training_is_tried_before_a_block_is_spent(tmp_path: Path) -> None:
+    """A few images would fit; what a verification holds at once does not."""
+    shape = (3, 64, 64)
+    model = build_model("cnn", shape=shape, class_count=10, mean=[0.5] * 3, std=[0.3] * 3)
+    save_classifier(tmp_path, model)
+    images = random_images(8, seed=1)[:, :, :1, :1].repeat(3, 1).repeat(64, 2).repeat(64, 3)
+    limits = OnnxLimits(memory_bytes=700 << 20)
+    with closing(open_suspect(tmp_path, shape=shape, onnx=limits)) as suspect:
+        few = suspect.relearn(images, [0] * 8, rounds_of(8)[1:2], PLAIN, range(10), most_steps=1)
+        assert np.isfinite(few[0][0]).all()
+        with refused(SuspectUnusable, "suspect.answers"):
+            try_relearning(suspect, PLAIN, range(10))

@@ -132,7 +132,7 @@ def test_the_digest_pins_everything_that_bits_depend_on(case: ExtractionCase) ->
         "probe_data": tensor_digest([("probes", "uint8", (2, 1, 28, 28), probes.tobytes())]),
         "probe_count": 2,
     }
-    assert found.digest == hashlib.sha256(b"zkwm-extraction-2" + encode(pinned)).digest()
+    assert found.digest == hashlib.sha256(b"zkwm-extraction-3" + encode(pinned)).digest()
     others = [
         case.suspect(path).identity,
         case.suspect(path, probes=probes[:1]).identity,

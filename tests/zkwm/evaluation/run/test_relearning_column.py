@@ -16,10 +16,10 @@ from zkwm.evaluation.results.cell import CountedBy
 from zkwm.evaluation.results.tables import bits_csv, grid_tables
 from zkwm.evaluation.run.measure import MarkReading, count_mark, with_relearning
 from zkwm.evaluation.run.price import price
+from zkwm.evaluation.run.relearned_mark import ranks_when_relearned
 from zkwm.evaluation.run.runner import run_grid
 from zkwm.nn.architectures import build_model
 from zkwm.nn.image_source import as_unit
-from zkwm.training.relearning import relearned_scores
 from zkwm.triggers import TriggerSet
 from zkwm_protocols.rank_tails import rank_hundredths
 from zkwm_protocols.ranks import ranks, weighted_sum
@@ -81,11 +81,9 @@ def test_an_opened_block_is_neither_asked_about_nor_learned() -> None:
         scores = model(as_unit(torch.tensor(images))).double().numpy()
     counted = count_mark(triggers, scores.argmax(axis=1), scores, exact=True, left_out=1)
     found = with_relearning(counted, model, triggers, scores, left_out=1)
-    fed, wanted = as_unit(torch.tensor(images[4:])).double(), labels[4:].tolist()
-    places = ranks(scores[4:], wanted)[:1]
-    for i in range(1, 8):  # eight are left, each a part of its own
-        table, _ = relearned_scores(model, fed[:i], torch.tensor(wanted[:i]), fed[i:], range(10))
-        places += ranks(table, wanted[i:])[:1]
+    wanted = labels[4:].tolist()
+    places = ranks_when_relearned(model, images[4:], wanted, scores[4:])
+    assert places[0] == ranks(scores[4:], wanted)[0]  # eight are left, each a part of its own
     bits = rank_hundredths(weighted_sum(places, 10), 8, 10) / 100
     assert found.relearning_bits == bits
     assert (found.trials, found.matches, found.rank_bits) == (8, counted.matches, counted.rank_bits)
