@@ -29,6 +29,8 @@ def check_text(found: SuspectCheck) -> str:
     for opening in found.openings:
         lines += ["", f"An opening, {opening.statistic} counted"]
         lines += _opening(found, opening)
+    if any(opening.statistic.counts_ranks for opening in found.openings):
+        lines += _relearning(found)
     if not found.openings:
         lines += ["", "An opening", _row("not possible", "every block is spent")]
     if found.argument is not None:
@@ -82,6 +84,22 @@ def _opening(found: SuspectCheck, opening: OpeningCheck) -> Iterator[str]:
         f"{blocks}{f' and {more:,} more' if more > 0 else ''}, then spent; "
         f"{opening.unspent_after:,} unspent left",
     )
+
+
+def _relearning(found: SuspectCheck) -> Iterator[str]:
+    """That a judge with these weights has one statistic more, which takes too long to look at."""
+    from zkwm_protocols.relearning import FOLDS, Form
+    from zkwm_protocols.suspect_identity import SuspectKind
+
+    if found.suspect.kind == SuspectKind.SAFETENSORS:
+        copies = len(Form) * (FOLDS - 1)
+        yield ""
+        yield "An opening, relearning counted"
+        yield _row(
+            "not tried",
+            f"it trains {copies} copies, seconds to minutes of one core: ask the judge for it "
+            "where ranks are too few (`--statistic relearning`); a choice of yours costs 2 bits",
+        )
 
 
 def _argument(found: SuspectCheck, argument: ArgumentCheck) -> Iterator[str]:

@@ -13,6 +13,8 @@ import pytest
 from tests.support.argued import save_linear
 from tests.support.case_files import Command, Endpoint, Files
 from zkwm.extras import NO_TELEMETRY
+from zkwm.nn.architectures import build_model
+from zkwm.nn.model_file import save_classifier
 
 PROGRAM = """
 import sys
@@ -46,6 +48,16 @@ def test_the_library_that_asks_the_model_reports_nothing(
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
     assert not (tmp_path / "home").exists()
+
+
+def test_weights_can_be_trained_too(zkwm: Command, case: Files, tmp_path: Path) -> None:
+    """Relearning takes too long for a look, and an owner has to know that there is more."""
+    model = build_model("cnn2", shape=(1, 16, 16), class_count=10, mean=(0.5,), std=(0.5,))
+    save_classifier(tmp_path, model)
+    result = zkwm(*look(case, tmp_path), "--no-argument")
+    assert result.code == 0, result.stderr
+    said = " ".join(result.stdout.split())
+    assert "An opening, relearning counted not tried it trains 21 copies" in said
 
 
 def test_a_transcript(zkwm: Command, case: Files) -> None:

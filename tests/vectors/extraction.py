@@ -23,6 +23,7 @@ from tests.vectors.extracted_bits import (
     tartaglione_vectors,
     uchida_vectors,
 )
+from tests.vectors.folded_networks import folding_vectors
 from tests.vectors.generate import FOLDER
 
 KEY_SHAPE = [1, 1, 32]
@@ -139,6 +140,7 @@ def generate() -> dict[str, Any]:
         "deepsigns": deepsigns_vectors(),
         "dynamarks": dynamarks_vectors(),
         "networks": networks,
+        "folding": folding_vectors(),
     }
     return {name: hexadecimal(value) for name, value in made.items()}
 

@@ -74,14 +74,17 @@ def chosen(model: Classifier, reference: Classifier) -> Classifier:
             torch.cat([one[f"{layer}.weight"].flatten(1) for layer in makers], dim=1)
             for one in (state, target)
         )
-        rows, like = _directions(rows), _directions(like)
         biases, known = _biases(state, group), _biases(target, wanted)
+        if group.makers[0].norm is None:  # what was joined before has changed lengths
+            biases = biases / torch.where(rows.norm(dim=1) > 0, rows.norm(dim=1), 1.0)
+        rows, like = _directions(rows), _directions(like)
         spread = known.norm() / len(known) ** 0.5 + 1e-6
         apart = ((known[:, None] - biases) / spread).abs().clamp_max(1)
         order, cosine = _assigned(like @ rows.T, BIAS_WEIGHT * apart)
         cosines.append(cosine)
-        far = (biases[:, None] - biases[order]).abs() > SAME_BIAS * (biases[order].abs() + spread)
-        _join(state, group, (rows @ rows[order].T).masked_fill(far, -1), order)
+        near, most = rows @ rows[order].T, SAME_BIAS * (biases[order].abs() + spread)
+        far = (biases[:, None] - biases[order] * near.sign()).abs() > most
+        _join(state, group, near.abs().masked_fill(far, -1), order)
         permute(state, group, order)
         settled |= {reader.layer for reader in group.readers}
     if sum(cosines) < LEAST_LIKENESS * len(cosines):
@@ -119,7 +122,10 @@ def _assigned(cosines: Tensor, losses: Tensor) -> tuple[Tensor, float]:
 def _join(state: dict[str, Tensor], group: NeuronGroup, likeness: Tensor, order: Tensor) -> None:
     """Give what reads a neuron left over to the chosen one that it is a copy of, in place.
 
-    ``likeness`` (group's size, chosen) are the cosines with the chosen, -1 for other biases.
+    So too of its opposite: where inputs change sign, the slopes of all that reads relu(u) and
+    relu(-u) change by the sum of both weights, however they are shared out.
+
+    ``likeness`` (group's size, chosen) are sizes of cosines with the chosen, -1 for other biases.
     """
     left = torch.ones(group.size, dtype=torch.bool)
     left[order] = False

@@ -16,10 +16,13 @@ from tests.support.tiny_networks import tensor, tiny_network
 from tests.vectors.extraction import generate
 from zkwm.extraction.alignment import align
 from zkwm.extraction.dynamarks_regression import features, read_back
+from zkwm.extraction.folding import folded
 from zkwm.extraction.keys import ExtractionKey, judged_parameters, read_keys, scheme_tag
 from zkwm.extraction.probes import drawn_probes
 from zkwm.extraction.reader import JudgeView, MarkReader
 from zkwm.extraction.unit_form import unit_form
+from zkwm.nn.architectures import Classifier, ModelConfig
+from zkwm.nn.widths import with_widths
 from zkwm.suspects.extraction_suspect import extraction_digest
 from zkwm.suspects.safetensors_suspect import architecture_digest
 from zkwm.watermarks import make_watermark
@@ -274,3 +277,25 @@ def test_both_suspects_are_one_function_and_are_aligned_alike(name: str) -> None
         if key.endswith("features.0.weight"):
             moved = tensor(plain["tensors"][key]) - tensor(disguised["tensors"][key])
             assert float(moved.abs().max()) > 0.1
+
+
+@pytest.mark.parametrize("vector", STORED["folding"], ids=lambda vector: vector["name"])
+def test_folded_networks(vector: dict[str, Any]) -> None:
+    """Neurons that were added or split, by the package and the second reader."""
+    model, expected = (linear_layers(vector[name]) for name in ("layers", "folded"))
+    found = folded(model, expected)
+    assert [len(layer["bias"]) for layer in vector["folded"][:-1]] == vector["sizes"]
+    for name, values in expected.state_dict().items():
+        torch.testing.assert_close(found.state_dict()[name], values.float(), rtol=1e-5, atol=1e-6)
+
+
+def linear_layers(layers: list[dict[str, Any]]) -> Classifier:
+    """A ``dense`` with these layers."""
+    shape = (1, 1, len(layers[0]["weight"][0]))
+    config = ModelConfig("dense", shape, len(layers[-1]["bias"]), (0.0,), (1.0,))
+    state = {
+        f"features.{place}.{name}": torch.tensor(layer[name], dtype=torch.float64)
+        for place, layer in zip((1, 3, 5), layers, strict=True)
+        for name in ("weight", "bias")
+    }
+    return with_widths(Classifier(config), state)

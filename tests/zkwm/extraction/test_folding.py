@@ -182,6 +182,30 @@ def test_neurons_are_not_left_out_for_the_large_effects_of_others_that_cancel() 
     assert min(same_signs(align(wide, reference), align(suspect, reference))) > 0.99
 
 
+@pytest.mark.parametrize("size", [1.0, 1e3])
+def test_opposites_of_all_neurons_do_not_hide_what_reads_them(size: float) -> None:
+    """The sum of s_i (relu(a_i) - relu(-a_i)) is linear, and relu(b) - relu(-b) takes it away."""
+    reference = network("lenet5")
+    suspect = changed(reference, 0.3)
+    state, generator = dict(suspect.state_dict()), torch.Generator().manual_seed(0)
+    weight, bias, read = (
+        state[name].double()
+        for name in ("features.7.weight", "features.7.bias", "features.9.weight")
+    )
+    shares = torch.randn(len(weight), generator=generator).double()
+    outputs = size * read.std() * torch.randn(len(read), 1, generator=generator)
+    row, shift = shares @ weight, (shares @ bias)[None]
+    state["features.7.weight"] = torch.cat([weight, -weight, row[None], -row[None]]).float()
+    state["features.7.bias"] = torch.cat([bias, -bias, shift, -shift]).float()
+    state["features.9.weight"] = torch.cat(
+        [read + outputs * shares, -outputs * shares, -outputs, outputs], dim=1
+    ).float()
+    wide = with_widths(suspect, state)
+    plain, hidden = (relative_logits(model, SHAPES["lenet5"]) for model in (suspect, wide))
+    assert float((plain - hidden).abs().max()) < 0.01 * float(plain.abs().max())
+    assert min(same_signs(align(wide, reference), align(suspect, reference))) > 0.99
+
+
 def test_copies_that_never_answer_are_not_taken_for_neurons() -> None:
     """The rows of all neurons with a bias so low that nothing depends on what reads them."""
     reference = network("lenet5")
