@@ -55,10 +55,9 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="path that zkwm.data can load")
     parser.add_argument("--output", type=Path, required=True, help="JSON lines, appended to")
     parser.add_argument("--architecture", default="lenet5")
-    parser.add_argument("--owner-images", type=int, default=OWNER)
     parser.add_argument("--triggers", type=int, default=200)
     parser.add_argument("--asked", type=int, nargs="+", default=[32], help="in one step")
-    parser.add_argument("--clean", type=int, nargs="+", default=[50, 32], help="in one step")
+    parser.add_argument("--clean", type=int, nargs="+", default=[50], help="in one step")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--adversaries", type=int, default=2, help="seeds of each attack")
     parser.add_argument("--trials", nargs="+", choices=TRIALS, default=ATTACKS)
@@ -73,7 +72,7 @@ def main() -> None:
                 line = measure.report(
                     "lookahead_pace",
                     architecture=arguments.architecture,
-                    owner_images=arguments.owner_images,
+                    owner_images=OWNER,
                     adversary_images=ADVERSARY,
                     triggers=arguments.triggers,
                     steps_per_gradient=lookahead.EVERY,
@@ -100,13 +99,12 @@ class _Owner:
 
 def _owner_of(whole: ImageData, arguments: argparse.Namespace, seed: int) -> _Owner:
     """Owner and adversary with disjoint images, by a seed."""
-    count = arguments.owner_images
     order = np.random.default_rng(seed).permutation(len(whole.train_labels))
     return _Owner(
         seed,
         arguments.architecture,
-        part(whole, order[:count]),
-        part(whole, order[count : count + ADVERSARY]),
+        part(whole, order[:OWNER]),
+        part(whole, order[OWNER : OWNER + ADVERSARY]),
         marks.committed_triggers(
             "secret", arguments.triggers, whole.shape, whole.class_count, number=seed
         ),
@@ -137,7 +135,7 @@ def _marked(owner: _Owner, asked: int, clean: int) -> Classifier:
     """A network of the default robust training, whose look-ahead shows so many images."""
     settings = default_settings(
         owner.architecture,
-        images=len(owner.data.train_labels),
+        images=OWNER,
         triggers=len(owner.triggers.labels),
         seed=owner.seed,
         device="cpu",

@@ -53,8 +53,9 @@ FAMILIES = ("secret", "blocks")
 POOL = 2000
 """Decoys that are drawn in advance for each family; each step takes some of them.
 
-A short training draws about as many as it shows, rounded up to two blocks.
+A short training draws fewer, so that each is shown about ``SHOWN`` times, in whole blocks.
 """
+SHOWN = 2
 LARGEST_POOL = 1 << 26
 """Bytes of one pool (64 MiB). Where this holds no two blocks, the decoys are noise alone."""
 BLOCK = 50
@@ -178,7 +179,7 @@ class Decoys:
         if values < LEAST_VALUES:
             return 0
         of_family = (self._steps - self._first) * self._count / (len(FAMILIES) + 1)
-        needed = max(math.ceil(of_family / (2 * BLOCK)), 1)
+        needed = max(math.ceil(of_family / SHOWN / (2 * BLOCK)), 1)
         return min(min(POOL, LARGEST_POOL // values) // (2 * BLOCK), needed) * BLOCK
 
     def _pool(self, family: str, count: int, identity: bytes) -> Tensor:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from zkwm.training.batches import Batch
     from zkwm.training.settings import EmbedSettings
 
-VERSION = 6
+VERSION = 7
 """Bumped when a step of the method changes; checkpoints of other versions are refused."""
 
 
@@ -92,10 +92,11 @@ class RobustMethod:
         shown = torch.cat([batch.images, decoys]) if len(decoys) else batch.images
         with frozen_head(self._model, self._head, len(batch.triggers) + len(decoys)):
             logits = self._forward(self._model, shown)
+        if not len(decoys):
+            loss = batch.loss(logits)
+            return loss, loss
         of_batch, of_decoys = torch.split(logits, [len(batch.labels), len(decoys)])
         loss = batch.loss(of_batch)
-        if not len(decoys):
-            return loss, loss
         return loss, loss + self.decoys.loss(of_decoys, step)
 
     def frozen_head(self, triggers: int) -> AbstractContextManager[None]:
