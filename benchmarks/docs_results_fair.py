@@ -55,6 +55,7 @@ class FairGrid:
 
 GRIDS = (
     FairGrid("fair", "Fashion-MNIST, LeNet-5"),
+    FairGrid("fair_relearning", "Fashion-MNIST, LeNet-5, suspects read by relearning, too"),
     FairGrid("fair_batch_norm", "Fashion-MNIST, ResNet-8 (batch normalization)"),
     FairGrid("fair_mnist", "MNIST, LeNet-5"),
     FairGrid(

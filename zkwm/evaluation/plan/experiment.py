@@ -17,11 +17,14 @@ from zkwm.data import ImageData, load_data
 from zkwm.evaluation.plan.catalogue import entry_class, entry_object
 from zkwm.evaluation.plan.data_split import Shares, divide
 from zkwm.evaluation.plan.grid import AttackEntry, Grid, WatermarkEntry
-from zkwm.evaluation.run.cache import Cache, digest_of, source_digest
+from zkwm.evaluation.run.cache import Cache, digest_of, files_digest, source_digest
+from zkwm.extraction.even_form import in_form
 from zkwm.extraction.reader import BLACK_BOX
 from zkwm.nn.digests import data_digest
+from zkwm.training.relearning import relearned_scores
 from zkwm.training.robust.method import VERSION as ROBUST_VERSION
 from zkwm.watermarks.watermark import DERIVED
+from zkwm_protocols.relearning import relearned_ranks
 
 if TYPE_CHECKING:
     from zkwm.attacks.attack import Attack
@@ -62,7 +65,7 @@ class Experiment:
 
     @cached_property
     def input_digests(self) -> dict[str, str]:
-        """Digests of the data and of the source file of each watermark, attack and claim."""
+        """Digests of the data and of the source of each watermark, attack, claim and relearning."""
         if not self._input_digests:
             self._input_digests["data"] = data_digest(self.data).hex()
             for kind, entries in self.grid.lists.items():
@@ -72,6 +75,9 @@ class Experiment:
             for chosen in self.grid.attacks:
                 for part in self.attack(chosen).parts:
                     self._input_digests[f"attacks/{part.name}"] = source_digest(type(part))
+            if self.grid.relearning:
+                rule = files_digest(relearned_ranks, relearned_scores, in_form)
+                self._input_digests["relearning"] = rule
         return self._input_digests
 
     @cached_property
@@ -154,7 +160,8 @@ class Experiment:
         """The digest of a cell: a marked model under an attack.
 
         A cell in which relearning is counted has another one than the same without, which stays
-        as it is: no attacked model is kept that copies could be made of.
+        as it is: no attacked model is kept that copies could be made of. It has another one, too,
+        once the files of that statistic have changed.
 
         Args:
             entry: The watermark.
@@ -176,7 +183,7 @@ class Experiment:
         }
         # only where there are any, so that other cells keep their names
         if self.relearns(entry) and not without_relearning:
-            described["relearning"] = True
+            described["relearning"] = self.input_digests["relearning"]
         if chosen.parts:
             described["parts"] = [
                 {

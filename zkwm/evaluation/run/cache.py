@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -49,8 +49,12 @@ def source_digest(scheme: type[Any]) -> str:
     So a scheme or an attack whose file changed is measured again. The common interfaces and what
     those files import are not covered: a new version of zkwm covers them.
     """
-    bases = (base for base in scheme.__mro__ if base.__module__ not in INTERFACES)
-    names = sorted(inspect.getfile(base) for base in bases)
+    return files_digest(*(base for base in scheme.__mro__ if base.__module__ not in INTERFACES))
+
+
+def files_digest(*defined: Callable[..., Any]) -> str:
+    """SHA-256, in hex, of the files that define some classes or functions."""
+    names = sorted(map(inspect.getfile, defined))
     return sha256(b"".join(Path(name).read_bytes() for name in names)).hexdigest()
 
 

@@ -71,6 +71,18 @@ def test_cells_without_it_stay_and_price_those_with_it(
     assert "relearning" not in {line.kind for line in price(Experiment(before, tmp_path))}
 
 
+def test_a_cell_counted_by_other_files_is_measured_again(
+    fakes: ModuleType, tiny: Made, tmp_path: Path
+) -> None:
+    grid = tiny(watermarks=MARKS[:1], attacks=["none"], relearning=True)
+    now = Experiment(grid, tmp_path)
+    changed = Experiment(grid, tmp_path, {**now.input_digests, "relearning": "00"})
+    (entry,), (attack,), seed = grid.watermarks, grid.attacks, grid.seeds[0]
+    assert now.cell(entry, attack, seed) != changed.cell(entry, attack, seed)
+    same = {"without_relearning": True}
+    assert now.cell(entry, attack, seed, **same) == changed.cell(entry, attack, seed, **same)
+
+
 def test_an_opened_block_is_neither_asked_about_nor_learned() -> None:
     model = build_model("lenet5", shape=(1, 28, 28), class_count=10, mean=[0.5], std=[0.3], seed=3)
     random = np.random.default_rng(5)
