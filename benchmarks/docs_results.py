@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 import docs_results_argument
@@ -253,17 +253,30 @@ def _speed(speed: dict[str, dict[str, Any]], openings: list[dict[str, Any]]) -> 
             "with Argon2id) | 0.3 s |"
         )
     yield from docs_results_commands.commands(speed["command line"])
-    for embedding in _lines("embedding.jsonl"):
-        if embedding.get("figure") == "robust":
-            yield (
-                f"| robust / plain training, {embedding['architecture']}, {embedding['data']}, as "
-                "many triggers a batch and epochs, processor time "
-                f"| {embedding['processor_seconds_ratio']:.2f} times | {embedding['bar']} times |"
-            )
+    yield from _embedding(_lines("embedding.jsonl"))
+
+
+def _embedding(lines: list[dict[str, Any]]) -> Iterator[str]:
+    """What embedding costs in time; the robust method's runs for each number of threads."""
+    robust: dict[int, list[dict[str, Any]]] = {}
+    for line in lines:
+        if line.get("figure") == "robust":
+            robust.setdefault(line["machine"]["threads"], []).append(line)
             continue
         yield (
-            f"| training with {embedding['triggers']} triggers / without, {embedding['data']} "
-            f"| {embedding['seconds_ratio']:.2f} times | 1.15 times |"
+            f"| training with {line['triggers']} triggers / without, {line['data']} "
+            f"| {line['seconds_ratio']:.2f} times | 1.15 times |"
+        )
+    for threads, runs in sorted(robust.items()):
+        clock, processor = (
+            sorted(run[f"{name}_ratio"] for run in runs)
+            for name in ("seconds", "processor_seconds")
+        )
+        yield (
+            f"| robust / plain training, {runs[0]['architecture']}, {runs[0]['data']}, as many "
+            f"triggers a batch and epochs, {threads} thread{'s' * (threads > 1)}, {len(runs)} "
+            f"runs | {median(clock):.2f} times ({clock[0]:.2f} to {clock[-1]:.2f}); processor time "
+            f"{median(processor):.2f} times | {runs[0]['bar']} times |"
         )
 
 
