@@ -67,7 +67,8 @@ def _false_claims(nulls: list[Line]) -> Iterator[str]:
     yield (
         f"{sum(line['claims'] for line in nulls):,} simulated claims on networks that know "
         "nothing, each with fresh labels and copies of its own (`benchmarks/null_relearning.py`, "
-        "before rule 4 of SPEC 8.7, Rounds, which a test goes through for all labels):"
+        "of one form and before rule 4 of SPEC 8.7, Rounds, which a test goes through for all "
+        "labels):"
     )
     yield ""
     names = [f"{one['bits']} bits" for one in nulls[0]["reached"]]

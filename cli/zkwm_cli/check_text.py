@@ -97,8 +97,9 @@ def _relearning(found: SuspectCheck) -> Iterator[str]:
         yield "An opening, relearning counted"
         yield _row(
             "not tried",
-            f"it trains {copies} copies, seconds to minutes of one core: ask the judge for it "
-            "where ranks are too few (`--statistic relearning`); a choice of yours costs 2 bits",
+            f"it trains {copies} copies, seconds of one core for a small network and minutes or "
+            "more for a larger one: ask the judge for it where ranks are too few "
+            "(`--statistic relearning`); a choice of yours costs 2 bits",
         )
 
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _BASE_MEMORY = 4 << 30
 _MODULE = "zkwm.suspects.weights_worker"
+_MORE_TIME = "give it more time for one image (`image_seconds`)"
+_FASTER = "ask it on a faster machine: more time for one image changes nothing"
 
 
 def limited_scores(
@@ -63,8 +65,8 @@ def limited_relearning(
     """For each form and round the scores float64 (m, C) of those asked, and seconds a gradient.
 
     Arguments are those of ``Suspect.relearn``. Beside the weights the process may hold each image
-    as float32 and double. One process makes the rounds, one by one, and knows
-    the labels of a round's triggers only.
+    as float32 and double. One process makes the rounds, one by one, and knows the labels of a
+    round's triggers only.
 
     Raises SuspectUnusable (``suspect.answers``) where they take more time or memory than
     ``limits``, and what ``preprocess`` raises.
@@ -84,7 +86,8 @@ def limited_relearning(
             most = limits.load_seconds + most_steps * len(both) * limits.image_seconds
             left = max(0.1, min(end - start, most))
             size = 8 * len(asked) * len(classes)
-            facts, result = _ask(process, task, frames, size, left)
+            hint = _MORE_TIME if left == most else _FASTER
+            facts, result = _ask(process, task, frames, size, left, hint)
             steps = facts.get("steps")
             taken = min(steps + 1, most_steps) if isinstance(steps, int) else 1
             gradients = len(trained) * taken
@@ -138,9 +141,11 @@ def _run(
     task: dict[str, Any], frames: list[bytes], count: int, size: int, limits: OnnxLimits
 ) -> bytes:
     """Run one task on ``count`` images or keys; its result has ``size`` bytes."""
-    seconds = min(limits.total_seconds, limits.load_seconds + count * limits.image_seconds)
+    most = limits.load_seconds + count * limits.image_seconds
+    seconds = min(limits.total_seconds, most)
+    hint = _MORE_TIME if seconds == most else _FASTER
     with contextlib.closing(_process(frames, limits)) as process:
-        return _ask(process, task, frames, size, seconds)[1]
+        return _ask(process, task, frames, size, seconds, hint)[1]
 
 
 def _process(frames: list[bytes], limits: OnnxLimits) -> LimitedProcess:
@@ -149,11 +154,16 @@ def _process(frames: list[bytes], limits: OnnxLimits) -> LimitedProcess:
 
 
 def _ask(
-    process: LimitedProcess, task: dict[str, Any], frames: list[bytes], size: int, seconds: float
+    process: LimitedProcess,
+    task: dict[str, Any],
+    frames: list[bytes],
+    size: int,
+    seconds: float,
+    late_hint: str,
 ) -> tuple[dict[str, Any], bytes]:
     """The facts and result of one task, of ``size`` bytes.
 
-    Raises SuspectUnusable (``suspect.answers``).
+    Raises SuspectUnusable (``suspect.answers``); ``late_hint`` is for one that takes too long.
     """
     hint = "ask it on a larger machine"
     try:
@@ -162,7 +172,7 @@ def _ask(
         reason, hint = "it ended without an answer, perhaps out of memory", hint
         if error.late:
             reason = f"it takes more than {seconds:g} seconds"
-            hint = "give it more time for one image (`image_seconds`)"
+            hint = late_hint
         raise SuspectUnusable(
             f"the suspect cannot be asked: {reason}", hint=hint, check=CHECK
         ) from None

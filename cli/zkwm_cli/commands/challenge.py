@@ -160,6 +160,7 @@ def _tell_price(
 ) -> dict[str, float | None]:
     """Say what relearning takes at most; return the seconds, None without relearning."""
     from zkwm.judge.relearned import most_relearning_seconds
+    from zkwm.suspects import OnnxLimits
     from zkwm_cli.terminal import note
     from zkwm_protocols.ranks import Statistic
     from zkwm_protocols.relearning import FOLDS, Form, most_gradients
@@ -172,6 +173,11 @@ def _tell_price(
         f"zkwm verify will train {len(Form) * (FOLDS - 1)} copies of the model: at most "
         f"{most_gradients(triggers):,} gradients of images, {seconds:.0f} seconds on this machine"
     )
+    if seconds > OnnxLimits.total_seconds:
+        note(
+            f"it stops training after {OnnxLimits.total_seconds:,.0f} seconds: copies that take "
+            "longer than that cannot be checked"
+        )
     return {"relearning_seconds": round(seconds, 1)}
 
 

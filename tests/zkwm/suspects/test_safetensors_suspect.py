@@ -18,6 +18,7 @@ from zkwm.nn.model_file import save_classifier
 from zkwm.suspects import Answer, OnnxLimits, open_suspect
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import CouldNotCheck, Malformed, SuspectUnusable, UsageError
+from zkwm_protocols.relearning import rounds_of
 from zkwm_protocols.suspect_identity import Preprocessing
 
 SHAPE = (3, 16, 16)
@@ -130,6 +131,18 @@ def test_weights_that_take_too_long_or_too_much_memory_are_unusable(tmp_path: Pa
             suspect.answer(images, PLAIN)
         assert caught.value.check == "suspect.answers"
         assert caught.value.hint
+        assert "image_seconds" not in caught.value.hint  # it would change nothing
+
+
+def test_copies_that_take_too_long_are_not_helped_by_time_for_an_image(
+    saved: tuple[Path, Classifier],
+) -> None:
+    suspect = open_suspect(saved[0], shape=SHAPE, onnx=OnnxLimits(total_seconds=0.1))
+    with pytest.raises(SuspectUnusable) as caught:
+        suspect.relearn(IMAGES, [0] * 12, rounds_of(12), PLAIN, range(7))
+    assert caught.value.check == "suspect.answers"
+    assert "a faster machine" in caught.value.hint
+    assert "image_seconds" not in caught.value.hint
 
 
 def test_the_scores_are_those_of_this_process(saved: tuple[Path, Classifier]) -> None:

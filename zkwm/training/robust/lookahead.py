@@ -74,7 +74,7 @@ CLEAN_SHARE = 1.0
 
 Fewer cost less, and keep less: with 0.64 and 0.8 in batches of 50, networks of four owners kept 13
 and 16 % fewer bits after RTAL at twice the rate, each of them fewer; but one owner's network kept
-18 % fewer when its training differed by rounding (benchmarks/results/lookahead_pace.jsonl).
+19 % fewer when its training differed by rounding (benchmarks/results/lookahead_pace.jsonl).
 """
 MOMENTUM = 0.9
 
