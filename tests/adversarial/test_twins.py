@@ -210,6 +210,8 @@ def test_outputs_of_huge_range_hide_no_other_output(
         with pytest.MonkeyPatch.context() as patch:
             shown = stage.models["seen for " + name]
             mistake(patch, inflated_twins.inflated(shown, kind, expected))
+            # where huge scores cancel, roundings alone may be refused as another translation
+            patch.setattr("zkwm.judge.frame.require_translation", lambda _: None)
             _, found = stage.refusals()
         secret = next(one for one in found if "secret" in one.kind)
         assert secret.agreeing < 0.85 * secret.asked

@@ -15,7 +15,7 @@ from zkwm.training.muon import BIAS_RATE, HEAD_RATE, Muon, orthogonalized, param
 from zkwm_protocols.errors import Cancelled
 
 RECIPE = EmbedSettings.airbench(
-    epochs=6, batch_size=20, triggers_per_batch=5, learning_rate=0.03, device="cpu"
+    epochs=6, batch_size=20, triggers_per_batch=5, learning_rate=0.03, cutout=3, device="cpu"
 )
 
 
