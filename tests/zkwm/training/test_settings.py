@@ -96,11 +96,11 @@ def test_linear_runs_from_the_rate_to_zero() -> None:
 def test_airbench_has_large_batches_with_ten_triggers() -> None:
     settings = default_settings("airbench", images=50_000, method="plain")
     assert settings == EmbedSettings.airbench()
-    assert (settings.batch_size, settings.triggers_per_batch, settings.epochs) == (500, 10, 40)
+    assert (settings.batch_size, settings.triggers_per_batch, settings.epochs) == (500, 10, 44)
     many = default_settings("airbench", images=50_000, method="plain", triggers=1000)
-    assert many.triggers_per_batch == 25
+    assert many.triggers_per_batch == 23
     robust = default_settings("airbench", images=50_000)
-    assert (robust.epochs, robust.triggers_per_batch) == (40, 50)
+    assert (robust.epochs, robust.triggers_per_batch) == (44, 50)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
