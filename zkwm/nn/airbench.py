@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-WIDTHS = (64, 256, 256)
-"""Channels of the three blocks, as in the source's network for 94 %."""
+WIDTHS = (128, 384, 384)
+"""Channels of the three blocks, as in the source's network for 95 %."""
 WHITENING_SIDE = 2
 WHITENING_IMAGES = 5000
 """Training images whose patches are looked at, as in the source."""
