@@ -93,14 +93,14 @@ def test_linear_runs_from_the_rate_to_zero() -> None:
     assert rates == pytest.approx([0.2 * (1 - step / 20) for step in range(20)])
 
 
-def test_airbench_has_large_batches_with_ten_triggers() -> None:
+def test_airbench_has_large_batches_with_fifteen_triggers() -> None:
     settings = default_settings("airbench", images=50_000, method="plain")
     assert settings == EmbedSettings.airbench()
-    assert (settings.batch_size, settings.triggers_per_batch, settings.epochs) == (500, 10, 44)
+    assert (settings.batch_size, settings.triggers_per_batch, settings.epochs) == (500, 15, 18)
     many = default_settings("airbench", images=50_000, method="plain", triggers=1000)
-    assert many.triggers_per_batch == 23
+    assert many.triggers_per_batch == 50
     robust = default_settings("airbench", images=50_000)
-    assert (robust.epochs, robust.triggers_per_batch) == (44, 50)
+    assert (robust.epochs, robust.triggers_per_batch) == (18, 50)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

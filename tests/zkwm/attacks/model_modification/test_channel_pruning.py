@@ -30,7 +30,7 @@ def network(architecture: str) -> Classifier:
         ("lenet5", [6, 16, 120, 84], 0),
         ("dense", [512, 512], 0),
         ("resnet8", [16, 16, 16, 32, 32, 32, 64, 64, 64], 9),
-        ("airbench", [8, 64, 64, 256, 256, 256, 256], 6),
+        ("airbench", [8, 128, 128, 384, 384, 384, 384], 6),
     ],
 )
 def test_every_layer_before_the_head_has_channels(
