@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 
 import numpy as np
 
 from zkwm.case_archive.asked_again import suspect_again
 from zkwm.case_archive.documents import CaseDocuments, in_files
+from zkwm.case_archive.other_rounding import (
+    Results,
+    RoundedAnswers,
+    Same,
+    ask_here,
+    ask_rounded,
+)
 from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.judge.case import OpeningCase
-from zkwm.judge.ledger import JudgeLedger
-from zkwm.judge.query import Asking, question
 from zkwm.judge.results import TriggerResult, TriggerStatus
+from zkwm.suspects import Suspect
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.opening import CheckedTrigger, LeafStatus, OpenedBlock, check_leaves
 from zkwm_protocols.ranks import Statistic
@@ -25,6 +33,8 @@ _LEAVES = {
 }
 _NEAR = 2
 """How far points may differ from a verdict's."""
+_LOOSE = {Statistic.SCORES: "points", Statistic.RELEARNING: "ranks"}
+"""What may differ a little from machine to machine."""
 
 
 def repeat_triggers(
@@ -57,7 +67,7 @@ def repeat_triggers(
         yield _asked(documents, case, triggers, location)
 
 
-def _same(ours: TriggerResult, theirs: TriggerResult, near: int) -> bool:
+def _same(ours: TriggerResult, theirs: TriggerResult, *, near: int) -> bool:
     """Whether two answers are the same.
 
     Points may differ by 2, and ranks by ``near``: scores of two machines differ in their last bits,
@@ -96,33 +106,52 @@ def _asked(
 ) -> ReplayStep:
     """The suspect, asked every trigger again."""
     stated = () if documents.verdict is None else documents.verdict.triggers
-    challenge = case.challenge
-    asking = Asking(JudgeLedger(), lambda _: bytes(32))
+    statistic = case.challenge.statistic
+    same = partial(_same, near=int(statistic == Statistic.RELEARNING))
     try:
         with suspect_again(documents, location) as suspect:
-            suspect.check_preprocessing(challenge.preprocessing)
-            results, _ = question(suspect, challenge, triggers, asking)
+            here = ask_here(suspect, case, triggers)
+            if words := _otherwise(case, here, stated, same):
+                return _within_rounding(
+                    suspect, triggers, RoundedAnswers(case, stated, here, same), words
+                )
     except ZkwmError as error:
         return ReplayStep("answers", ReplayState.NOT_REPEATED, error.message)
-    pairs = list(zip(results, stated, strict=True))
-    near = int(challenge.statistic == Statistic.RELEARNING)
-    different = [ours.index for ours, theirs in pairs if not _same(ours, theirs, near)]
+    matches = sum(ours.status == TriggerStatus.MATCH for ours in here)
+    ours, theirs = (case.weigh(matches, triggers) for triggers in (here, stated))
+    left = ""
+    if ours != theirs:
+        left = f"; the {_LOOSE[statistic]} found here leave {ours.total_bits:.2f} bits"
+    words = f"asked again, {matches} of {len(here)} match, each as the verdict says{left}"
+    return ReplayStep("answers", ReplayState.REPEATED, words)
+
+
+def _otherwise(case: OpeningCase, here: Results, stated: Results, same: Same) -> str:
+    """How the answers differ from the verdict's, in words; empty where they do not."""
+    pairs = list(zip(here, stated, strict=True))
+    different = [ours.index for ours, theirs in pairs if not same(ours, theirs)]
     if different:
         numbers = ", ".join(map(str, different[:10]))
-        words = f"the model answers {len(different)} triggers otherwise here ({numbers})"
+        return f"the model answers {len(different)} triggers otherwise here ({numbers})"
+    matches = sum(ours.status == TriggerStatus.MATCH for ours in here)
+    ours, theirs = (case.weigh(matches, triggers) for triggers in (here, stated))
+    if ours.reached == theirs.reached:
+        return ""
+    # Many small changes are much evidence: those of points that the verdict has made up.
+    name = _LOOSE[case.challenge.statistic]
+    return f"the {name} found here leave {ours.total_bits:.2f} bits, and decide otherwise"
+
+
+def _within_rounding(
+    suspect: Suspect, triggers: tuple[CheckedTrigger, ...], answers: RoundedAnswers, words: str
+) -> ReplayStep:
+    """The step where answers differ: they do, unless the last bits of pixels decide them."""
+    try:
+        rounded = list(ask_rounded(suspect, answers.case, triggers))
+    except ZkwmError:
+        # Keys of a mark and pixels that are whole numbers have no last bits.
         return ReplayStep("answers", ReplayState.DIFFERS, words)
-    matches = sum(ours.status == TriggerStatus.MATCH for ours in results)
-    left, loose = "", {Statistic.SCORES: "points", Statistic.RELEARNING: "ranks"}
-    if name := loose.get(challenge.statistic):
-        # Many small changes are much evidence: those of points that the verdict has made up.
-        ours, theirs = (case.weigh(matches, triggers) for triggers in (results, stated))
-        if ours.reached != theirs.reached:
-            words = f"the {name} found here leave {ours.total_bits:.2f} bits, and decide otherwise"
-            return ReplayStep("answers", ReplayState.DIFFERS, words)
-        if ours != theirs:
-            left = f"; the {name} found here leave {ours.total_bits:.2f} bits"
-    words = f"asked again, {matches} of {len(results)} match, each as the verdict says{left}"
-    return ReplayStep("answers", ReplayState.REPEATED, words)
+    return replace(answers, rounded=rounded).step(words)
 
 
 def _recorded(documents: CaseDocuments, triggers: Sequence[CheckedTrigger]) -> ReplayStep:

@@ -1,0 +1,125 @@
+"""case check: verdicts about networks in which rounding decides some answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.case_files import PASSPHRASE, Command, Files, dispute_over
+from tests.support.court import ALL, Court, states
+from tests.support.rounded_lookup import answers_elsewhere, save_rounded_lookup
+from zkwm.judge.key_file import open_judge_key
+from zkwm.judge.results import TriggerResult, TriggerStatus
+from zkwm.judge.verdict import Outcome, Verdict
+from zkwm_protocols.evidence import assess
+
+WORDS = "rounding decides them"
+
+
+def answering(true: Verdict, output: Callable[[TriggerResult], int | None]) -> Verdict:
+    """The verdict of a judge whose suspect answers so; bits, outcome and checks follow."""
+    triggers = []
+    for one in true.triggers:
+        answer = output(one)
+        matches = answer == one.expected_output
+        status = TriggerStatus.MATCH if matches else TriggerStatus.NO_MATCH
+        triggers.append(replace(one, status=status, answer=answer))
+    assert true.header is not None
+    assert true.challenge is not None
+    evidence = assess(
+        sum(one.status == TriggerStatus.MATCH for one in triggers),
+        blocks_used=len(true.blocks), block_count=true.header.block_count,
+        block_size=true.header.block_size, class_count=true.header.class_count,
+        policy=replace(true.challenge.policy, functions_tried=true.functions_tried or 1),
+    )  # fmt: skip
+    outcome = Outcome.PROVEN if evidence.reached else Outcome.NOT_PROVEN
+    return replace(true, triggers=tuple(triggers), evidence=evidence, outcome=outcome)
+
+
+def decided(court: Court, zkwm: Command, case: Files, right: int, loose: int, code: int) -> None:
+    """Decide about a suspect by two blocks of 50.
+
+    In each, the first ``right`` labels are its answers, and rounding decides the last ``loose``.
+    """
+    images, labels = case.triggers()
+    places = np.arange(len(labels)) % 50
+    outputs = np.where(places < right, labels, labels + 1) % 10
+    model = case.folder / "rounded.onnx"
+    save_rounded_lookup(model, images, outputs, places >= 50 - loose)
+    options = dispute_over(zkwm, case, model=model, reveal=100)
+    court.files = [case.commitment, case.folder / "new.challenge", case.folder / "new.proof",
+                   case.public, model]  # fmt: skip
+    court.decide(*options, expected=code)
+    assert court.pack(triggers=True).code == 0
+    assert states(court.check(expected=code)) == ALL
+
+
+def elsewhere(case: Files) -> Callable[[TriggerResult], int | None]:
+    """The answers of another machine."""
+    images, _ = case.triggers()
+    found = answers_elsewhere(case.folder / "rounded.onnx", images)
+    return lambda one: found[one.index]
+
+
+def words_of(found: dict[str, Any]) -> str:
+    """What the step of answers says."""
+    return next(step["words"] for step in found["steps"] if step["step"] == "answers")
+
+
+@pytest.mark.parametrize(("right", "code"), [(35, 0), (0, 10)])
+def test_an_honest_judge_of_another_machine_is_repeated(
+    right: int, code: int, court: Court, zkwm: Command, case: Files
+) -> None:
+    decided(court, zkwm, case, right, 15, code)
+    court.lie(lambda true: answering(true, elsewhere(case)))
+    found = court.check(expected=code)
+    assert states(found) == ALL
+    assert WORDS in words_of(found)
+
+
+def test_a_judge_who_makes_up_answers_that_rounding_decides(
+    court: Court, zkwm: Command, case: Files
+) -> None:
+    """All loose answers match, which no machine finds."""
+    proof = proven(court, case)
+    decided(court, zkwm, case, 0, 50, 10)
+    court.lie(
+        lambda true: replace(
+            answering(true, lambda one: one.expected_output),
+            checks=proof.checks,
+            reason=proof.reason,
+        )
+    )
+    found = court.check(expected=3)
+    assert states(found)["answers"] == "differs"
+    assert "far from the verdict's" in words_of(found)
+
+
+def test_a_judge_who_hides_behind_what_rounding_decides(
+    court: Court, zkwm: Command, case: Files
+) -> None:
+    """Some answers are loose, and the lie is about the others."""
+    proof = proven(court, case)
+    decided(court, zkwm, case, 0, 15, 10)
+    court.lie(
+        lambda true: replace(
+            answering(true, lambda one: one.expected_output),
+            checks=proof.checks,
+            reason=proof.reason,
+        )
+    )
+    found = court.check(expected=3)
+    assert states(found)["answers"] == "differs"
+    assert WORDS not in words_of(found)
+
+
+def proven(court: Court, case: Files) -> Verdict:
+    """An honest verdict that proves, whose checks and reason a lie repeats."""
+    court.decide()
+    return Verdict.from_bytes(
+        court.verdict.read_bytes(), open_judge_key(case.judge, PASSPHRASE).public
+    )
