@@ -1,13 +1,13 @@
-"""What the robust embedding keeps when its look-ahead shows fewer triggers or clean images.
+"""What the robust embedding keeps when its look-ahead shows fewer triggers.
 
 In batches of 50, the default for fewer than 20,000 images, a step of the look-ahead costs as much
-as in batches of 100 if it asks about as many triggers. For each number of triggers, and of clean
-images in a step of the copy, a network is marked, and attacked by adversaries with several seeds;
-evidence in bits before allowances (SPEC.md 8.2, 8.4). The owner has 8,000 images of Fashion-MNIST,
-the adversary 3,000 others, and all 10,000 test images are asked. One JSON line for each attack.
+as in batches of 100 if it asks about as many triggers. For each number of triggers a network is
+marked, and attacked by adversaries with several seeds; evidence in bits before allowances (SPEC.md
+8.2, 8.4). The owner has 8,000 images of Fashion-MNIST, the adversary 3,000 others, and all 10,000
+test images are asked. One JSON line for each attack.
 Lines without ``triggers_per_gradient`` asked about 64 (those of ResNet-8 about a mixed batch);
 lines with 32 triggers and a weight of 0.15 show what is lost without the weight that fewer triggers
-have now. Lines without ``clean_images`` took a whole batch of them.
+have now. A step of the copy took ``clean_images``, in lines without it a whole batch of 50, as now.
 
     python benchmarks/lookahead_pace.py --data fashion-mnist.npz \
         --output benchmarks/results/lookahead_pace.jsonl
@@ -16,7 +16,6 @@ have now. Lines without ``clean_images`` took a whole batch of them.
 from __future__ import annotations
 
 import argparse
-import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,7 +56,6 @@ def main() -> None:
     parser.add_argument("--architecture", default="lenet5")
     parser.add_argument("--triggers", type=int, default=200)
     parser.add_argument("--asked", type=int, nargs="+", default=[32], help="in one step")
-    parser.add_argument("--clean", type=int, nargs="+", default=[50], help="in one step")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--adversaries", type=int, default=2, help="seeds of each attack")
     parser.add_argument("--trials", nargs="+", choices=TRIALS, default=ATTACKS)
@@ -66,9 +64,8 @@ def main() -> None:
     whole = load_data(arguments.data)
     for seed in arguments.seeds:
         owner = _owner_of(whole, arguments, seed)
-        for asked, clean in itertools.product(arguments.asked, arguments.clean):
-            shown = (asked, clean)
-            for figures in _measured(owner, shown, arguments.trials, arguments.adversaries):
+        for asked in arguments.asked:
+            for figures in _measured(owner, asked, arguments.trials, arguments.adversaries):
                 line = measure.report(
                     "lookahead_pace",
                     architecture=arguments.architecture,
@@ -78,7 +75,6 @@ def main() -> None:
                     steps_per_gradient=lookahead.EVERY,
                     triggers_per_gradient=asked,
                     gradient_weight=round(lookahead.weight(asked), 3),
-                    clean_images=clean,
                     one_pass=True,
                     seed=seed,
                     **figures,
@@ -112,14 +108,14 @@ def _owner_of(whole: ImageData, arguments: argparse.Namespace, seed: int) -> _Ow
 
 
 def _measured(
-    owner: _Owner, shown: tuple[int, int], trials: list[str], adversaries: int
+    owner: _Owner, asked: int, trials: list[str], adversaries: int
 ) -> Iterator[dict[str, Any]]:
     """The figures of the marked network, and of each attack by each adversary.
 
-    ``shown`` are triggers and clean images of a step of the look-ahead.
+    ``asked`` is the number of triggers in a step of the look-ahead.
     """
     began = time.process_time()
-    model = _marked(owner, *shown)
+    model = _marked(owner, asked)
     yield _figures("none", owner.seed, model, owner, began)
     for trial in trials:
         chosen = TRIALS[trial]
@@ -131,8 +127,8 @@ def _measured(
             yield _figures(trial, number, stolen, owner, began)
 
 
-def _marked(owner: _Owner, asked: int, clean: int) -> Classifier:
-    """A network of the default robust training, whose look-ahead shows so many images."""
+def _marked(owner: _Owner, asked: int) -> Classifier:
+    """A network of the default robust training, whose look-ahead shows so many triggers."""
     settings = default_settings(
         owner.architecture,
         images=OWNER,
@@ -141,7 +137,6 @@ def _marked(owner: _Owner, asked: int, clean: int) -> Classifier:
         device="cpu",
     )
     lookahead.TRIGGER_SHARE = asked / settings.batch_size
-    lookahead.CLEAN_SHARE = clean / settings.batch_size
     mean, std = channel_statistics(owner.data.train_images)
     start = build_model(
         owner.architecture,

@@ -20,7 +20,9 @@ After Finn et al. 2017, section 5.2 (MAML without second derivatives) and Tamiri
 Measured on the network ``cnn2`` and Fashion-MNIST, in benchmarks/results/survival_search.jsonl: the
 values below are lines 109 to 113, 118 and 119. More weight (0.5: lines 66, 67) or an earlier start
 (0.35, weight 0.4: lines 68, 69) keep more of the mark and cost more accuracy. That k = 2 keeps what
-k = 1 did, and what m = 32 keeps in batches of 50: benchmarks/results/lookahead_pace.jsonl.
+k = 1 did, and what m = 32 keeps in batches of 50: benchmarks/results/lookahead_pace.jsonl. There
+also: fewer clean images in a step of the copy cost less, and keep less (with 0.64 and 0.8 of the
+batch 13 and 16 % fewer bits after RTAL at twice the rate, four owners; rounding alone gave 19 %).
 """
 
 from __future__ import annotations
@@ -68,13 +70,6 @@ TRIGGER_SHARE, MOST_TRIGGERS = 0.64, 64
 
 64 is ``clone_triggers`` in the search, in batches of 100. In batches of 50 as many would take half
 of the look-ahead's time.
-"""
-CLEAN_SHARE = 1.0
-"""Clean images of one step of fine-tuning without batch norm, as a share of the batch size.
-
-Fewer cost less, and keep less: with 0.64 and 0.8 in batches of 50, networks of four owners kept 13
-and 16 % fewer bits after RTAL at twice the rate, each of them fewer; but one owner's network kept
-19 % fewer when its training differed by rounding (benchmarks/results/lookahead_pace.jsonl).
 """
 MOMENTUM = 0.9
 
@@ -155,8 +150,7 @@ class Lookahead:
         self._every = EVERY_BESIDE_CLEAN if beside_clean else EVERY
         self._count = settings.triggers_per_batch if beside_clean else asked(settings.batch_size)
         self._weight = self._every * (WEIGHT if beside_clean else weight(self._count))
-        clean = math.ceil((1.0 if beside_clean else CLEAN_SHARE) * settings.batch_size)
-        self._clean = min(clean, source.train_count)
+        self._clean = min(settings.batch_size, source.train_count)
         self._clone = copy.deepcopy(model).train()
         self._trained = {n: p for n, p in self._clone.named_parameters() if p.requires_grad}
         self._features = features_of(self._clone, head)
