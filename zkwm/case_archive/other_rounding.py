@@ -7,9 +7,9 @@ changes, too, is nothing that a judge could have known better.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.judge.case import OpeningCase
@@ -42,19 +42,17 @@ def ask_here(suspect: Suspect, case: OpeningCase, triggers: tuple[CheckedTrigger
     return question(suspect, challenge, triggers, asking)[0]
 
 
-def ask_rounded(
-    suspect: Suspect, case: OpeningCase, triggers: tuple[CheckedTrigger, ...]
-) -> Iterator[Results]:
-    """What it answers where the last bits of pixels differ, for seven such differences.
+def rounded_cases(suspect: Suspect, case: OpeningCase) -> list[OpeningCase]:
+    """The case with a preprocessing that moves the last bits of pixels, for seven such moves.
 
-    Raises what asking it raises: an input of whole numbers and keys of a mark have no such bits.
+    Raises Malformed or SuspectUnusable where the suspect cannot be asked so: an input of whole
+    numbers and keys of a mark have no such bits, and mean and std are for 1 or 3 channels.
     """
     challenge = case.challenge
-    for move in _MOVES:
-        moved = _moved(challenge.preprocessing, challenge.suspect.shape[0], move)
-        yield ask_here(
-            suspect, replace(case, challenge=replace(challenge, preprocessing=moved)), triggers
-        )
+    moved = [_moved(challenge.preprocessing, challenge.suspect.shape[0], move) for move in _MOVES]
+    for one in moved:
+        suspect.check_preprocessing(one)
+    return [replace(case, challenge=replace(challenge, preprocessing=one)) for one in moved]
 
 
 def _moved(preprocessing: Preprocessing, channels: int, move: int) -> Preprocessing:
@@ -62,9 +60,8 @@ def _moved(preprocessing: Preprocessing, channels: int, move: int) -> Preprocess
     mean = preprocessing.mean or ("0",) * channels
     std = []
     for text in preprocessing.std or ("1",) * channels:
-        given = Decimal(text)
-        longer = (given * (1 + move * _LAST_BIT)).quantize(_FINEST)
-        std.append(f"{longer if longer > 0 else given:f}")
+        longer = Decimal(text) * (1 + move * _LAST_BIT)
+        std.append(f"{longer.quantize(_FINEST, ROUND_HALF_EVEN):f}")
     return replace(preprocessing, mean=mean, std=tuple(std))
 
 
@@ -91,23 +88,25 @@ class RoundedAnswers:
         differ, unsettled = self._differ(self.stated), set[int]()
         for results in self.rounded:
             unsettled |= self._differ(results)
+        changed = f"{len(unsettled)} of {len(self.here)} answers change"
+        words += f"; where the last bits of pixels differ, {changed}"
+        if differ:
+            words += f", {len(differ & unsettled)} of these among them"
         if len(differ - unsettled) > -(-len(unsettled) // 4):
             return ReplayStep("answers", ReplayState.DIFFERS, words)
         stated = self._weigh(self.stated)
         found = [self._weigh(results) for results in (self.here, *self.rounded)]
-        least, most = (pick(one.total_bits for one in found) for pick in (min, max))
-        wide = most - least + 1
-        words += (
-            f"; rounding decides them: where the last bits of pixels differ, {len(unsettled)} "
-            f"change, and {least:.2f} to {most:.2f} bits are left"
-        )
-        if not least - wide <= stated.total_bits <= most + wide:
-            words += f", far from the verdict's {stated.total_bits:.2f}"
+        least, most = (pick(one.total_hundredths for one in found) for pick in (min, max))
+        wide = most - least + 100
+        words += f", and {_bits(least)} to {_bits(most)} bits are left"
+        if not least - wide <= stated.total_hundredths <= most + wide:
+            words += f", far from the verdict's {_bits(stated.total_hundredths)}"
             return ReplayStep("answers", ReplayState.DIFFERS, words)
         if {one.reached for one in found} != {stated.reached}:
             words += ", which do not always decide as the verdict does"
             return ReplayStep("answers", ReplayState.NOT_REPEATED, words)
-        return ReplayStep("answers", ReplayState.REPEATED, words + ", which decide as it does")
+        words += ", which always decide as the verdict does"
+        return ReplayStep("answers", ReplayState.REPEATED, words)
 
     def _differ(self, results: Results) -> set[int]:
         """Places of the answers that are others than those found here."""
@@ -118,3 +117,8 @@ class RoundedAnswers:
         """What answers are worth."""
         matches = sum(one.status == TriggerStatus.MATCH for one in results)
         return self.case.weigh(matches, tuple(results))
+
+
+def _bits(hundredths: int) -> str:
+    """Bits for people, from hundredths; less than none are none."""
+    return f"{max(hundredths, 0) / 100:.2f}"

@@ -20,16 +20,15 @@ from zkwm.case_archive.replay_dates import (
     too_late,
     trust_of_case,
 )
-from zkwm.case_archive.replay_triggers import repeat_triggers
+from zkwm.case_archive.replay_triggers import repeat_triggers, weigh_stated
 from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.judge.case import ArgumentCase, OpeningCase
 from zkwm.judge.dating import Dating
-from zkwm.judge.results import TriggerStatus
 from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.suspects.model_digests import model_digests
 from zkwm_protocols.argument_response import ArgumentResponse
 from zkwm_protocols.challenge import ArgumentChallenge, OpeningChallenge
-from zkwm_protocols.errors import CouldNotCheck, NotProven, TrustMaterialMissing, ZkwmError
+from zkwm_protocols.errors import NotProven, TrustMaterialMissing, ZkwmError
 from zkwm_protocols.evidence import Evidence
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.opening import Opening
@@ -253,6 +252,10 @@ def _opening(
         words = "an opening is sealed to the judge, whose verdict is not in the archive"
         yield ReplayStep("answers", ReplayState.NOT_REPEATED, words), None
         return
+    if verdict.evidence is None and not verdict.triggers:
+        words = f"the verdict has no answers of the suspect, and says: {verdict.outcome}"
+        yield ReplayStep("answers", ReplayState.NOT_REPEATED, words), None
+        return
     accept = verdict.declared_labels_accepted
     tried = verdict.functions_tried or 1
     case = OpeningCase(documents.commitment, challenge, response, accept, tried)
@@ -265,10 +268,8 @@ def _opening(
     else:
         for step in repeat_triggers(documents, case, documents.opened, location):
             yield step, None
-    matches = sum(trigger.status == TriggerStatus.MATCH for trigger in verdict.triggers)
-    try:
-        evidence = case.weigh(matches, verdict.triggers)
-    except (CouldNotCheck, ValueError, TypeError):
+    evidence = weigh_stated(case, verdict.triggers)
+    if evidence is None:
         words = "the answers that the verdict lists give no evidence"
         yield ReplayStep("evidence", ReplayState.NOT_REPEATED, words), None
         return

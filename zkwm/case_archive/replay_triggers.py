@@ -16,13 +16,15 @@ from zkwm.case_archive.other_rounding import (
     RoundedAnswers,
     Same,
     ask_here,
-    ask_rounded,
+    rounded_cases,
 )
 from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.judge.case import OpeningCase
+from zkwm.judge.counted import impossible_points
 from zkwm.judge.results import TriggerResult, TriggerStatus
 from zkwm.suspects import Suspect
 from zkwm_protocols.errors import ZkwmError
+from zkwm_protocols.evidence import Evidence
 from zkwm_protocols.opening import CheckedTrigger, LeafStatus, OpenedBlock, check_leaves
 from zkwm_protocols.ranks import Statistic
 
@@ -67,6 +69,22 @@ def repeat_triggers(
         yield _asked(documents, case, triggers, location)
 
 
+def weigh_stated(case: OpeningCase, stated: Results) -> Evidence | None:
+    """What answers that a verdict lists are worth; None where no suspect gives such answers.
+
+    A verdict without evidence was never recounted (SPEC.md 10.4).
+    """
+    matches = sum(one.status == TriggerStatus.MATCH for one in stated)
+    count = case.commitment.header.class_count
+    impossible = impossible_points(stated, case.challenge.statistic, count)
+    if impossible or any(one.rank is not None and one.rank >= count for one in stated):
+        return None
+    try:
+        return case.weigh(matches, stated)
+    except (ZkwmError, ValueError, TypeError, IndexError):
+        return None
+
+
 def _same(ours: TriggerResult, theirs: TriggerResult, *, near: int) -> bool:
     """Whether two answers are the same.
 
@@ -107,6 +125,9 @@ def _asked(
     """The suspect, asked every trigger again."""
     stated = () if documents.verdict is None else documents.verdict.triggers
     statistic = case.challenge.statistic
+    if weigh_stated(case, stated) is None:
+        words = "the verdict lists answers that no suspect gives"
+        return ReplayStep("answers", ReplayState.DIFFERS, words)
     same = partial(_same, near=int(statistic == Statistic.RELEARNING))
     try:
         with suspect_again(documents, location) as suspect:
@@ -147,10 +168,15 @@ def _within_rounding(
 ) -> ReplayStep:
     """The step where answers differ: they do, unless the last bits of pixels decide them."""
     try:
-        rounded = list(ask_rounded(suspect, answers.case, triggers))
+        cases = rounded_cases(suspect, answers.case)
     except ZkwmError:
-        # Keys of a mark and pixels that are whole numbers have no last bits.
+        words += "; whether rounding decides them cannot be tried with such an input"
         return ReplayStep("answers", ReplayState.DIFFERS, words)
+    try:
+        rounded = [ask_here(suspect, one, triggers) for one in cases]
+    except ZkwmError as error:
+        words += f"; whether rounding decides them is not known: {error.message}"
+        return ReplayStep("answers", ReplayState.NOT_REPEATED, words)
     return replace(answers, rounded=rounded).step(words)
 
 
