@@ -22,6 +22,7 @@ import measure
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from relearning_disguises import DISGUISES, disguised
 from survival_trials import RATE, TRIALS
 from three_statistics import ADVERSARY, OWNER, TESTED, TRIGGERS, _bits, _blocks, _part
 
@@ -94,6 +95,7 @@ def main() -> None:
         for seed, kind in (OWNERS if name in ATTACKS else (OWNERS[0], OWNERS[2]))
     ]
     cells += [(seed, kind, name) for name in FRESH_ATTACKS for seed, kind in FRESH]
+    cells += [(seed, kind, name) for name in DISGUISES for seed, kind in (OWNERS[0], *FRESH)]
     for seed, kind, name in cells:
         key = {"data": whole.name, "seed": seed, "kind": kind, "attack": name}
         known = measure.lines(arguments.output)
@@ -110,6 +112,11 @@ def _measured(whole: ImageData, seed: int, kind: str, name: str, folder: Path) -
     )
     if name == "another owner's network":
         model = _suspect(whole, *OTHER[seed], "none", folder)
+    elif name in DISGUISES:
+        order = np.random.default_rng(seed).permutation(len(whole.train_labels))
+        known = torch.tensor(_part(whole, order[OWNER : OWNER + ADVERSARY]).train_images)
+        stolen = _suspect(whole, seed, kind, name.partition(";")[0], folder)
+        model = disguised(stolen, name, known, seed)
     else:
         model = _suspect(whole, seed, kind, name, folder)
     if TRIALS[name].parameters.get("kind") == "opened" if name in TRIALS else False:
