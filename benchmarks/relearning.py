@@ -30,12 +30,11 @@ from zkwm.attacks import make_attack
 from zkwm.attacks.attack import Adversary, Target
 from zkwm.data import ImageData, load_data
 from zkwm.evaluation.plan.experiment import scratch_epochs
-from zkwm.extraction.even_form import in_form
 from zkwm.nn.architectures import Classifier, build_model, channel_statistics
 from zkwm.nn.image_source import as_unit
 from zkwm.nn.inference import matches
+from zkwm.suspects.learner import learned_scores
 from zkwm.training import default_settings, embed
-from zkwm.training.relearning import relearned_scores
 from zkwm.triggers import TriggerSet
 from zkwm_protocols.rank_tails import rank_hundredths
 from zkwm_protocols.ranks import weighted_sum
@@ -156,13 +155,11 @@ def _relearned(
     images, outputs = as_unit(torch.tensor(triggers.images)), range(class_count)
     labels, tables, steps = torch.tensor(triggers.labels), [], []
     for form in Form:
-        network = in_form(model, form, images, outputs)
         tables.append([])
         steps.append([])
         for trained, asked in rounds_of(len(labels)):
-            table, taken = relearned_scores(
-                network, images[trained], labels[trained], images[asked], outputs
-            )
+            both = images[[*trained, *asked]]
+            table, taken = learned_scores(model, form, both, labels[trained], outputs)
             tables[-1].append(table)
             steps[-1].append(taken)
     return tables, steps

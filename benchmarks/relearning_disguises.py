@@ -17,9 +17,11 @@ from zkwm.nn.image_source import as_unit
 LARGEST = 10
 """Binary logarithm of the largest factor of a neuron."""
 SHIFT = 1000.0
+_MIXED = 4
 DISGUISES = (
     "FST at the rate; neurons times 2^-10 to 2^10",
     "FST at the rate; a neuron of each layer shifted by 1,000",
+    "FST at the rate; four neurons of linear layers shifted and mixed",
 )
 
 
@@ -31,7 +33,7 @@ def disguised(model: Classifier, name: str, images: Tensor, seed: int) -> Classi
         if name == DISGUISES[0]:
             _rescale(layers, torch.Generator().manual_seed(seed))
         else:
-            _shift(changed, layers, as_unit(images))
+            _shift(changed, layers, as_unit(images), mixed=name == DISGUISES[2])
     return changed
 
 
@@ -47,9 +49,17 @@ def _rescale(layers: list[nn.Conv2d | nn.Linear], random: torch.Generator) -> No
         inputs.div_(factors.view(1, -1, 1))
 
 
-def _shift(model: Classifier, layers: list[nn.Conv2d | nn.Linear], images: Tensor) -> None:
-    """Shift a neuron of each hidden layer: that on whose ReLU the layer behind depends least."""
+def _shift(
+    model: Classifier, layers: list[nn.Conv2d | nn.Linear], images: Tensor, *, mixed: bool
+) -> None:
+    """Shift neurons on whose ReLU the layer behind depends least, until it is always on.
+
+    One of each hidden layer; with ``mixed`` four of each linear one, of which three then get the
+    fourth added, times 1,000.
+    """
     for layer, reader in itertools.pairwise(layers):
+        if mixed and not isinstance(layer, nn.Linear):
+            continue
         seen: list[Tensor] = []
         handle = layer.register_forward_hook(lambda _layer, _inputs, output: seen.append(output))  # noqa: B023
         model(images)
@@ -57,8 +67,14 @@ def _shift(model: Classifier, layers: list[nn.Conv2d | nn.Linear], images: Tenso
         count = len(layer.weight)
         below = seen[0].transpose(0, 1).reshape(count, -1).clamp_max(0).square().mean(dim=1).sqrt()
         inputs = reader.weight.view(len(reader.weight), count, -1)
-        chosen = int((below * inputs.square().sum(dim=(0, 2)).sqrt()).argmin())
+        order = (below * inputs.square().sum(dim=(0, 2)).sqrt()).argsort()
+        first, *others = order[: _MIXED if mixed else 1].tolist()
         assert layer.bias is not None
         assert reader.bias is not None
-        layer.bias[chosen] += SHIFT
-        reader.bias.sub_(SHIFT * inputs[:, chosen].sum(dim=1))
+        for chosen in (first, *others):
+            layer.bias[chosen] += SHIFT
+            reader.bias.sub_(SHIFT * inputs[:, chosen].sum(dim=1))
+        for chosen in others:
+            layer.weight[chosen] += SHIFT * layer.weight[first]
+            layer.bias[chosen] += SHIFT * layer.bias[first]
+            inputs[:, first] -= SHIFT * inputs[:, chosen]

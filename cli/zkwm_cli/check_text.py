@@ -92,7 +92,7 @@ def _relearning(found: SuspectCheck) -> Iterator[str]:
     from zkwm_protocols.suspect_identity import SuspectKind
 
     if found.suspect.kind == SuspectKind.SAFETENSORS:
-        copies = len(Form) * (FOLDS - 1)
+        copies = sum(form.trained for form in Form) * (FOLDS - 1)
         yield ""
         yield "An opening, relearning counted"
         yield _row(

@@ -1,10 +1,11 @@
 """Labels that a suspect remembers once it has relearned others (SPEC.md 8.7).
 
-An attack suppresses a memory more often than it erases it. So copies of the suspect are trained on
-some of the opened triggers with their labels, and the labels of the others are ranked among the
-copy's scores: what was embedded together comes back together, and what never was does not. A label
-is trained on only after it was ranked, so that every rank is uniform given all earlier labels, and
-the law is that of SPEC.md 8.4. ``zkwm.training.relearning`` trains.
+An attack suppresses a memory more often than it erases it. So a learner is given some of the opened
+triggers with their labels, and the labels of the others are ranked among its scores: what was
+embedded together comes back together, and what never was does not. Learners are copies of the
+suspect that are trained (``zkwm.training.relearning``), and a regression on what its neurons give
+(``zkwm.extraction.activation_regression``). A label is learned only after it was ranked, so that
+every rank is uniform given all earlier labels, and the law is that of SPEC.md 8.4.
 """
 
 from __future__ import annotations
@@ -28,26 +29,32 @@ LARGEST_NORM = 5.0
 CHUNK = 32
 """Images whose gradients are taken together, and then added up."""
 
-LENGTH = 2.0
-"""Of each neuron in even form (``zkwm.extraction.even_form``)."""
+LENGTH, LOGITS = 2.0, 5.0
+"""Of each neuron, and root mean square of logits, in even form (``zkwm.extraction.even_form``)."""
+HIDDEN_LAYERS = 2
+"""Whose activations enter the regression: the last ones."""
+RIDGE = 0.5
+"""Added to the diagonal of the kernel, whose mean diagonal is 1."""
+OWN_SHARE = 0.3
+"""Of the suspect's own scores, of which the regression tells the rest."""
+CONSTANT = 1e-12
+"""A unit is constant whose standard deviation is at most this share of its root mean square."""
 
 
 class Form(Enum):
-    """How the scales of a copy's neurons are when it begins to learn, in the order that counts.
+    """The learners, in the order that counts."""
 
-    Values are the root mean square of the logits, None for a copy of the suspect as it is. The
-    last one begins with next to no readout: what the features still tell comes back with it.
-    """
-
-    GIVEN = None
-    EVEN = 5.0
-    READOUT = 0.02
+    REGRESSION = "regression"
+    """On the suspect's activations."""
+    GIVEN = "given"
+    """A copy of the suspect as it is, trained."""
+    EVEN = "even"
+    """A copy whose neurons have scales that only the function decides, trained."""
 
     @property
-    def logits(self) -> float | None:
-        """The root mean square of its logits, None where scales are the suspect's own."""
-        size: float | None = self.value
-        return size
+    def trained(self) -> bool:
+        """Whether it is a copy that takes steps of training."""
+        return self is not Form.REGRESSION
 
 
 Round = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -74,7 +81,7 @@ def relearned_ranks(
     """The rank of each label, 0 the highest, in the round of its part.
 
     Weights may be made so that a step of training ruins them. So the ranks of a part are those of
-    the copies, or of the suspect as it is, that did best in the parts before. Labels of the part
+    the learner, or of the suspect as it is, that did best in the parts before. Labels of the part
     take no part in that, so that its ranks stay uniform.
 
     Args:
@@ -107,4 +114,5 @@ def relearned_ranks(
 
 def most_gradients(count: int) -> int:
     """The most gradients of single images that all copies take: their price."""
-    return len(Form) * MOST_STEPS * sum(len(trained) for trained, _ in rounds_of(count))
+    copies = sum(form.trained for form in Form)
+    return copies * MOST_STEPS * sum(len(trained) for trained, _ in rounds_of(count))

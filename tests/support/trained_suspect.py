@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tests.support.dispute import CLASSES, SHAPE
-from zkwm.extraction.even_form import in_form
 from zkwm.nn.architectures import Classifier, build_model
 from zkwm.nn.widths import with_widths
 from zkwm.suspects import Answer, Progress, Suspect
+from zkwm.suspects.learner import learned_scores
 from zkwm.suspects.preprocessing import preprocess
 from zkwm.suspects.suspect import answer_from_scores
 from zkwm.training.relearning import relearned_scores
@@ -103,13 +103,15 @@ class TrainedSuspect(Suspect):
         known = isinstance(self.model, Classifier)  # other layers have no even form
         forms = list(Form) if known else [Form.GIVEN]
         for form, (trained, asked) in product(forms, rounds):
-            model = self.model
-            if isinstance(model, Classifier):
-                model = in_form(model, form, fed, class_map)
             learned = torch.from_numpy(wanted[trained])
-            table, _ = relearned_scores(
-                model, fed[trained], learned, fed[asked], class_map, most_steps=most
-            )
+            if isinstance(self.model, Classifier):
+                table, _ = learned_scores(
+                    self.model, form, fed[[*trained, *asked]], learned, class_map, most_steps=most
+                )
+            else:
+                table, _ = relearned_scores(
+                    self.model, fed[trained], learned, fed[asked], class_map, most_steps=most
+                )
             found.append(table)
             self.rounds += 1
             if progress is not None:

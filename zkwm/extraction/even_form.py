@@ -23,7 +23,7 @@ from zkwm.extraction.neuron_groups import (
     weighted_layers,
 )
 from zkwm.nn.architectures import Classifier
-from zkwm_protocols.relearning import CHUNK, LENGTH, Form
+from zkwm_protocols.relearning import CHUNK, LENGTH, LOGITS
 
 State = dict[str, Tensor]
 
@@ -41,20 +41,17 @@ class Observed:
     moments: dict[str, tuple[Tensor, Tensor]]
 
 
-def in_form(model: Classifier, form: Form, images: Tensor, class_map: Sequence[int]) -> Classifier:
-    """A copy of the network, float64, in evaluation mode, in a form of SPEC.md 8.7.
+def in_even_form(model: Classifier, images: Tensor, class_map: Sequence[int]) -> Classifier:
+    """A copy of the network, float64, in evaluation mode, in the even form of SPEC.md 8.7.
 
     It gives the C outputs of the class map the same order for these images, up to rounding.
 
     Args:
         model: a built-in network.
-        form: how it is trained.
         images (float32 or float64, (n, c, h, w)): all triggers, preprocessed.
         class_map: the output that stands for each of the C classes.
     """
     network = copy.deepcopy(model).double().eval()
-    if form.logits is None:
-        return network
     with torch.no_grad():
         seen, logits = _observed(network, images, torch.tensor(class_map))
         state = {
@@ -64,7 +61,7 @@ def in_form(model: Classifier, form: Form, images: Tensor, class_map: Sequence[i
         }
         for name, read in seen.used.items():  # weights that change no answer change no length
             state[f"{name}.weight"][:, ~read] = 0
-        _even_logits(network, state, logits, form.logits, torch.tensor(class_map))
+        _even_logits(network, state, logits, torch.tensor(class_map))
         _even_pixels(network, state, images)
         for group in neuron_groups(network):
             factors = LENGTH / _nonzero(_lengths(network, state, group, seen))
@@ -114,13 +111,11 @@ def _observed(network: Classifier, images: Tensor, outputs: Tensor) -> tuple[Obs
     return Observed(used, moments), torch.cat(rows)
 
 
-def _even_logits(
-    network: Classifier, state: State, logits: Tensor, size: float, outputs: Tensor
-) -> None:
-    """Center the last layer over the classes, and give logits this root mean square."""
+def _even_logits(network: Classifier, state: State, logits: Tensor, outputs: Tensor) -> None:
+    """Center the last layer over the classes, and give logits one root mean square."""
     last = weighted_layers(network)[-1][0]
     centered = logits - logits.mean(dim=1, keepdim=True)
-    factor = size / _nonzero(centered.square().mean().sqrt())
+    factor = LOGITS / _nonzero(centered.square().mean().sqrt())
     for name in (f"{last}.weight", f"{last}.bias"):
         state[name] = (state[name] - state[name][outputs].mean(dim=0)) * factor
 

@@ -1,6 +1,6 @@
-"""Ranks of labels among the scores of copies that relearn the labels before (SPEC.md 8.7).
+"""Ranks of labels among the scores of learners that relearn the labels before (SPEC.md 8.7).
 
-A round is given the labels that it trains on and no others. What comes out is kept in the judge's
+A round is given the labels that it learns and no others. What comes out is kept in the judge's
 ledger, so that a verification that is repeated on another machine counts the same.
 """
 
@@ -52,12 +52,12 @@ def ranks_when_relearned(
     places = [
         [
             [
-                hashlib.sha256(trained + bytes([form, number]) + i.to_bytes(4, "big")).digest()
+                hashlib.sha256(encode([trained, form.value, number, i])).digest()
                 for i in asked.tolist()
             ]
             for number, (_, asked) in enumerate(rounds)
         ]
-        for form in range(len(Form))
+        for form in Form
     ]
     names = [name for rows in places for one in rows for name in one]
     kept = ledger.first_answers(challenge, names, trained)

@@ -80,7 +80,7 @@ def limited_relearning(
             both = images[np.concatenate([trained, asked])]
             task = {"task": "relearn", "class_map": classes, "images": both.shape}
             task |= {"preprocessing": asdict(preprocessing), "most_steps": most_steps}
-            task["form"] = form.name
+            task["form"] = form.value
             frames = [*model_frames, both.tobytes(), wanted[trained].tobytes()]
             start = time.monotonic()
             most = limits.load_seconds + most_steps * len(both) * limits.image_seconds

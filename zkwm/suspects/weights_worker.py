@@ -47,8 +47,7 @@ def relearned(
     """The steps of a round of relearning, and the scores of those asked, little-endian float64."""
     import torch
 
-    from zkwm.extraction.even_form import in_form
-    from zkwm.training.relearning import relearned_scores
+    from zkwm.suspects.learner import learned_scores
 
     how = read_preprocessing(task["preprocessing"])
     fed = torch.empty(images.shape, dtype=torch.float32)
@@ -56,11 +55,8 @@ def relearned(
         part = images[first : first + CHUNK]
         fed[first : first + CHUNK] = torch.from_numpy(preprocess(part, how))
     wanted = torch.from_numpy(np.frombuffer(labels, "<i8").astype(np.int64))
-    count = len(wanted)
-    network = in_form(model, Form[task["form"]], fed, task["class_map"])
-    found, steps = relearned_scores(
-        network, fed[:count], wanted, fed[count:], task["class_map"], most_steps=task["most_steps"]
-    )
+    form, outputs, most = Form(task["form"]), task["class_map"], task["most_steps"]
+    found, steps = learned_scores(model, form, fed, wanted, outputs, most_steps=most)
     return {"steps": steps}, found.astype("<f8").tobytes()
 
 

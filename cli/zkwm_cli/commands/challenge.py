@@ -169,8 +169,9 @@ def _tell_price(
     seconds = most_relearning_seconds(suspect, triggers)
     if challenge.statistic != Statistic.RELEARNING or seconds is None:
         return {"relearning_seconds": None}
+    copies = sum(form.trained for form in Form) * (FOLDS - 1)
     note(
-        f"zkwm verify will train {len(Form) * (FOLDS - 1)} copies of the model: at most "
+        f"zkwm verify will train {copies} copies of the model: at most "
         f"{most_gradients(triggers):,} gradients of images, {seconds:.0f} seconds on this machine"
     )
     if seconds > OnnxLimits.total_seconds:

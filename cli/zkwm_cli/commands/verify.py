@@ -147,28 +147,28 @@ def _verify(
 
 
 def _shown(line: ProgressLine, challenge: bytes) -> Callable[[int, int], None]:
-    """Show images answered, then copies that relearned, and about how long the others take."""
+    """Show images answered, then rounds of relearning, and about how long the others take."""
     from zkwm_protocols.challenge import Challenge
     from zkwm_protocols.errors import ZkwmError
     from zkwm_protocols.ranks import Statistic
     from zkwm_protocols.relearning import FOLDS, Form
 
-    copies = None
+    rounds = None
     with suppress(ZkwmError):  # what is wrong with it, verification tells
         if Challenge.from_bytes(challenge).statistic == Statistic.RELEARNING:
-            copies = len(Form) * (FOLDS - 1)
+            rounds = len(Form) * (FOLDS - 1)
     ends: list[float] = []
 
     def show(done: int, count: int) -> None:
-        if count != copies:
+        if count != rounds:
             line.update(f"asking the suspect: {done} of {count}")
             return
         ends.append(monotonic())
         left = ""
         if len(ends) > 1:  # the first one waits for the process
-            each = (ends[-1] - ends[0]) / (len(ends) - 1)
+            each = max((ends[-1] - ends[0]) / (len(ends) - 1), ends[-1] - ends[-2])
             left = f", about {each * (count - done):.0f} s left"
-        line.update(f"training copies of the suspect: {done} of {count}{left}")
+        line.update(f"relearning, rounds: {done} of {count}{left}")
 
     return show
 

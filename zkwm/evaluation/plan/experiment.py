@@ -18,7 +18,8 @@ from zkwm.evaluation.plan.catalogue import entry_class, entry_object
 from zkwm.evaluation.plan.data_split import Shares, divide
 from zkwm.evaluation.plan.grid import AttackEntry, Grid, WatermarkEntry
 from zkwm.evaluation.run.cache import Cache, digest_of, files_digest, source_digest
-from zkwm.extraction.even_form import in_form
+from zkwm.extraction.activation_regression import regressed_scores
+from zkwm.extraction.even_form import in_even_form
 from zkwm.extraction.reader import BLACK_BOX
 from zkwm.nn.digests import data_digest
 from zkwm.training.relearning import relearned_scores
@@ -76,7 +77,9 @@ class Experiment:
                 for part in self.attack(chosen).parts:
                     self._input_digests[f"attacks/{part.name}"] = source_digest(type(part))
             if self.grid.relearning:
-                rule = files_digest(relearned_ranks, relearned_scores, in_form)
+                rule = files_digest(
+                    relearned_ranks, relearned_scores, in_even_form, regressed_scores
+                )
                 self._input_digests["relearning"] = rule
         return self._input_digests
 

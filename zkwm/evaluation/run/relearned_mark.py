@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, TypeGuard
 import torch
 from torch import nn
 
-from zkwm.extraction.even_form import in_form
 from zkwm.nn.architectures import Classifier
 from zkwm.nn.image_source import as_unit
-from zkwm.training.relearning import relearned_scores
+from zkwm.suspects.learner import learned_scores
 from zkwm_protocols.relearning import Form, relearned_ranks, rounds_of
 
 if TYPE_CHECKING:
@@ -37,10 +36,9 @@ def ranks_when_relearned(
     fed, wanted = as_unit(torch.tensor(images)), torch.tensor(labels)
     outputs, tables = range(scores.shape[1]), []
     for form in Form:
-        network = in_form(model, form, fed, outputs)
         tables.append(
             [
-                relearned_scores(network, fed[trained], wanted[trained], fed[asked], outputs)[0]
+                learned_scores(model, form, fed[[*trained, *asked]], wanted[trained], outputs)[0]
                 for trained, asked in rounds_of(len(labels))
             ]
         )

@@ -1,0 +1,146 @@
+"""What a network's activations tell of labels that it was once taught (SPEC.md 8.7, Regression).
+
+Kernel ridge regression from what the last hidden layers give and read to the labels of some
+triggers, asked about the others: what was embedded together lies together, also where the readout
+was changed until no answer shows it. Nothing is trained, and each unit is standardized, so that
+scales and shifts of neurons decide nothing. Ridge regression is Hoerl and Kennard 1970's; its dual
+form with a kernel that of Saunders, Gammerman and Vovk 1998.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from zkwm.extraction.neuron_groups import weighted_layers
+from zkwm_protocols.relearning import CHUNK, CONSTANT, HIDDEN_LAYERS, OWN_SHARE, RIDGE
+
+_MOST_VALUES = 1 << 25
+"""Activations that are in memory at once: 256 MiB."""
+
+Part = tuple[str, bool, slice]
+"""A layer, whether what it reads is meant instead of what it gives, and which units."""
+
+
+def regressed_scores(
+    model: nn.Module, images: Tensor, labels: Tensor, class_map: Sequence[int]
+) -> NDArray[np.float64]:
+    """The scores of the images that have no label, float64 (m, C), NaN where they overflow.
+
+    Args:
+        model: gives logits (n, K) of images; stays as it is.
+        images (float32 or float64, (t + m, c, h, w)): all triggers, preprocessed.
+        labels (int64, (t,)): of the first of them.
+        class_map: the output that stands for each of the C classes.
+    """
+    network, count = copy.deepcopy(model).double().eval(), len(labels)
+    with torch.no_grad():
+        kernel, own = activation_kernel(network, images), _own_scores(network, images, class_map)
+        wanted = nn.functional.one_hot(labels, own.shape[1]).double() - 1 / own.shape[1]
+        missing = wanted - own[:count]
+        inner = kernel[:count, :count] + RIDGE * torch.eye(count, dtype=torch.float64)
+        finite = bool(inner.isfinite().all() and missing.isfinite().all())
+        if not finite:
+            return np.full((len(images) - count, own.shape[1]), np.nan)
+        factors = torch.linalg.solve(inner, missing - missing.mean(dim=0))
+        found: NDArray[np.float64] = (own[count:] + kernel[count:, :count] @ factors).numpy()
+    return found if np.isfinite(found).all() else np.full_like(found, np.nan)
+
+
+def activation_kernel(network: nn.Module, images: Tensor) -> Tensor:
+    """Mean products of standardized activations, float64 (n, n), over up to four layers' units.
+
+    Args:
+        network: float64, in evaluation mode.
+        images (float32 or float64, (n, c, h, w)): preprocessed.
+    """
+    layers = [name for name, _ in weighted_layers(network)]
+    points = [(name, False) for name in layers[:-1][-HIDDEN_LAYERS:]]
+    points += [(name, True) for name in layers[1:][-HIDDEN_LAYERS:]]
+    sums = {point: torch.zeros(len(images), len(images), dtype=torch.float64) for point in points}
+    counts = dict.fromkeys(points, 0)
+    for parts in _passes(network, images, points):
+        for (name, read, _), values in _observed(network, images, parts):
+            units = _standardized(values)
+            sums[name, read] += units @ units.T
+            counts[name, read] += units.shape[1]
+    return sum(
+        (sums[point] / max(counts[point], 1) for point in points),
+        start=torch.zeros(len(images), len(images), dtype=torch.float64),
+    ) / len(points)
+
+
+def _own_scores(network: nn.Module, images: Tensor, class_map: Sequence[int]) -> Tensor:
+    """The network's scores without means of classes and images, as large as labels are, times 0.3.
+
+    Float64 (n, C).
+    """
+    outputs = torch.tensor(class_map)
+    parts = range(0, len(images), CHUNK)
+    rows = torch.cat([network(images[i : i + CHUNK].double())[:, outputs] for i in parts])
+    rows = rows - rows.mean(dim=0)
+    rows = rows - rows.mean(dim=1, keepdim=True)
+    count = len(outputs)
+    size = rows.square().mean().sqrt()
+    wanted = (count - 1) ** 0.5 / count  # root mean square of labels less 1/C
+    return rows * (OWN_SHARE * wanted / size) if float(size) > 0 else rows
+
+
+def _standardized(values: Tensor) -> Tensor:
+    """Units with mean 0 and variance 1, (n, u); those that are constant are left out."""
+    centered = values - values.mean(dim=0)
+    std = centered.square().mean(dim=0).sqrt()
+    kept = (std > CONSTANT * values.square().mean(dim=0).sqrt()) & std.isfinite()
+    return centered[:, kept] / std[kept]
+
+
+def _passes(
+    network: nn.Module, images: Tensor, points: Sequence[tuple[str, bool]]
+) -> Iterator[list[Part]]:
+    """All units, in parts of which a pass over the images holds as many as memory allows."""
+    whole = [(name, read, slice(None)) for name, read in points]
+    sizes = [values.shape[1] for _, values in _observed(network, images[:1], whole)]
+    most, held, parts = max(_MOST_VALUES // len(images), 1), 0, list[Part]()
+    for (name, read), size in zip(points, sizes, strict=True):
+        for first in range(0, size, most):
+            last = min(first + most, size)
+            if parts and held + last - first > most:
+                yield parts
+                held, parts = 0, []
+            parts.append((name, read, slice(first, last)))
+            held += last - first
+    yield parts
+
+
+def _observed(
+    network: nn.Module, images: Tensor, parts: Sequence[Part]
+) -> Iterator[tuple[Part, Tensor]]:
+    """The activations of each part, float64 (n, units)."""
+    found: list[list[Tensor]] = [[] for _ in parts]
+
+    def hook_of(rows: list[Tensor], part: Part) -> Callable[..., None]:
+        _, read, units = part
+
+        def hook(_: nn.Module, inputs: tuple[Tensor], given: Tensor) -> None:
+            rows.append((inputs[0] if read else given).flatten(1)[:, units].clone())
+
+        return hook
+
+    hooks = [
+        network.get_submodule(part[0]).register_forward_hook(hook_of(rows, part))
+        for rows, part in zip(found, parts, strict=True)
+    ]
+    try:
+        with torch.no_grad():
+            for first in range(0, len(images), CHUNK):
+                network(images[first : first + CHUNK].double())
+    finally:
+        for one in hooks:
+            one.remove()
+    for part, rows in zip(parts, found, strict=True):
+        yield part, torch.cat(rows)
