@@ -14,16 +14,16 @@ _BITS = ("bits_by_matches", "bits_by_ranks", "bits_by_scores", "bits_by_relearni
 def relearning(lines: list[Line], nulls: list[Line]) -> Iterator[str]:
     """Bits by each statistic for each owner and attack; false claims by relearning."""
     owners = {(line["data"], line["kind"], line["seed"]) for line in lines}
-    whole_lines = [line for line in lines if "bits_by_form" in line] or lines
-    seconds = sorted(line["seconds"] for line in whole_lines)
+    seconds = sorted(line["seconds"] for line in lines)
     fresh = sorted({line["seed"] for line in lines} - CHOSEN_ON)
     yield (
         f"LeNet-5, 200 triggers of the family `secret`, {len(owners)} owners with 6,100 images, "
         "the adversary with 1,600 others (`benchmarks/relearning.py`). Bits before the judge's "
         "allowances, of at most 664 (498 of the 150 triggers that are left beside an opened block)."
-        " Relearning counts, part by part, the copies that did best before, or the suspect as it "
-        "is; beside it what copies of each form alone give, before these were three the statistic "
-        "itself. Rule, rate, lengths and number of parts were chosen on attacked models of the "
+        " Relearning counts, part by part, the learner that did best before, or the suspect as it "
+        "is; beside it what each learner alone gives: the regression on activations, trained copies "
+        "of the suspect as it is, and of its even form. Rules and constants were chosen on attacked "
+        "models of the "
         f"owners {', '.join(map(str, sorted(CHOSEN_ON)))}, networks that were sought and other "
         "owners' included"
         + (f"; on none of {', '.join(map(str, fresh))}" if fresh else "")
@@ -32,21 +32,18 @@ def relearning(lines: list[Line], nulls: list[Line]) -> Iterator[str]:
     )
     yield ""
     yield (
-        "| mark, owner | attack | accuracy | matches | ranks | scores | relearning | as it is | "
-        "even | readout | first of 25 in each part |"
+        "| mark, owner | attack | accuracy | matches | ranks | scores | relearning | regression | "
+        "as it is | even | first of 25 in each part |"
     )
     yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for line in lines:
         bits = " | ".join(f"{line[name]:.0f}" for name in _BITS[:-1])
-        forms, whole, firsts = line.get("bits_by_form"), "-", "-"
-        if forms is not None:
-            whole = f"**{line['bits_by_relearning']:.0f}**"
-            firsts = ", ".join(map(str, line["first_of_each_part"]))
-        alone = [line["bits_by_relearning"]] if forms is None else forms
-        shown = [f"{one:.0f}" for one in alone] + ["-"] * (3 - len(alone))
+        whole = f"**{line['bits_by_relearning']:.0f}**"
+        alone = " | ".join(f"{one:.0f}" for one in line["bits_by_form"])
+        firsts = ", ".join(map(str, line["first_of_each_part"]))
         yield (
             f"| {line['kind']}, {line['seed']} | {line['attack']} | {100 * line['accuracy']:.1f} % "
-            f"| {bits} | {whole} | {' | '.join(shown)} | {firsts} |"
+            f"| {bits} | {whole} | {alone} | {firsts} |"
         )
     yield ""
     yield (
@@ -66,9 +63,8 @@ def _false_claims(nulls: list[Line]) -> Iterator[str]:
     yield ""
     yield (
         f"{sum(line['claims'] for line in nulls):,} simulated claims on networks that know "
-        "nothing, each with fresh labels and copies of its own (`benchmarks/null_relearning.py`, "
-        "of one form and before rule 4 of SPEC 8.7, Rounds, which a test goes through for all "
-        "labels):"
+        "nothing, each with fresh labels and learners of its own "
+        "(`benchmarks/null_relearning.py`):"
     )
     yield ""
     names = [f"{one['bits']} bits" for one in nulls[0]["reached"]]

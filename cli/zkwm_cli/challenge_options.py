@@ -85,7 +85,7 @@ class QuestionOptions:
         show_default=True,
         help="What is counted: matches; for suspects that give scores, stronger: how high they "
         "rank each label, or points for place and distance of each label among them; for weights "
-        "(safetensors) strongest: ranks in copies that relearned other labels. Decide before you "
+        "(safetensors) strongest: ranks, once other labels are relearned. Decide before you "
         "know any.",
     )
 

@@ -223,7 +223,7 @@ _COUNTED = {
     "matches": "matches",
     "ranks": "ranks of the labels among the scores",
     "scores": "points of the labels, by place and distance among the scores",
-    "relearning": "ranks of the labels in copies of the model that relearned others",
+    "relearning": "ranks of the labels, told from others by copies and neurons of the model",
 }
 
 

@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from tests.support.stored_vectors import vectors
-from zkwm.extraction.even_form import in_form
+from zkwm.extraction.activation_regression import regressed_scores
+from zkwm.extraction.even_form import in_even_form
 from zkwm.nn.architectures import Classifier, ModelConfig
 from zkwm.nn.widths import with_widths
-from zkwm.training.relearning import relearned_scores
+from zkwm.suspects.learner import learned_scores
 from zkwm_protocols.ranks import ranks, weighted_sum
 from zkwm_protocols.relearning import FOLDS, Form, most_gradients, relearned_ranks, rounds_of
 
@@ -33,7 +34,7 @@ def test_a_trigger_is_asked_last_before_it_is_trained_on(count: int) -> None:
 
 
 def test_the_price_is_known_beforehand() -> None:
-    assert most_gradients(200) == 3 * 100 * 25 * sum(range(1, 8))
+    assert most_gradients(200) == 2 * 100 * 25 * sum(range(1, 8))
     assert most_gradients(1) == 0
 
 
@@ -100,15 +101,15 @@ def test_rounds_of_a_network(case: dict[str, Any]) -> None:
         plain = model(images)[:, case["class_map"]].numpy()
     tables, steps = [], []
     for form in Form:
-        network = in_form(model, form, images, case["class_map"])
         found = [
-            relearned_scores(
-                network, images[trained], labels[trained], images[asked], case["class_map"]
+            learned_scores(
+                model, form, images[[*trained, *asked]], labels[trained], case["class_map"]
             )
             for trained, asked in rounds_of(len(images))
         ]
         tables.append([table for table, _ in found])
-        steps.append([None if np.isnan(table).all() else taken for table, taken in found])
+        if form.trained:
+            steps.append([None if np.isnan(table).all() else taken for table, taken in found])
     assert steps == case["steps"]
     found_ranks = relearned_ranks(plain, tables, case["labels"])
     assert list(found_ranks) == case["ranks"]
@@ -118,13 +119,22 @@ def test_rounds_of_a_network(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", vectors("relearning")["networks"], ids=lambda case: case["name"])
 def test_the_even_form_of_a_network(case: dict[str, Any]) -> None:
     images = torch.tensor(case["images"], dtype=torch.float64)[:, None, None, :]
-    found = in_form(dense(case), Form.EVEN, images, case["class_map"]).state_dict()
+    found = in_even_form(dense(case), images, case["class_map"]).state_dict()
     if case["even"] is None:
         return  # nothing that another reader could compare
     for place, layer in zip((1, 3, 5), case["even"], strict=True):
         for name in ("weight", "bias"):
             expected = torch.tensor(layer[name], dtype=torch.float64)
             torch.testing.assert_close(found[f"features.{place}.{name}"], expected)
+
+
+@pytest.mark.parametrize("case", vectors("relearning")["networks"], ids=lambda case: case["name"])
+def test_the_regression_on_a_network(case: dict[str, Any]) -> None:
+    images = torch.tensor(case["images"], dtype=torch.float64)[:, None, None, :]
+    trained, asked = rounds_of(len(images))[0]
+    both, labels = images[[*trained, *asked]], torch.tensor(case["labels"])[trained]
+    found = regressed_scores(dense(case), both, labels, case["class_map"])
+    np.testing.assert_allclose(found, case["regression"], rtol=1e-9, atol=1e-9)
 
 
 def test_the_best_of_all_copies_counts() -> None:

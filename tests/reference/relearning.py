@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from tests.reference.ranks import ranks, weight
 
 Rows = list[list[float]]
-FORMS = (None, 5.0, 0.02)
-"""The root mean square of a copy's logits; None where its scales are the suspect's own."""
 
 
 @dataclass
@@ -70,14 +68,12 @@ class Network:
         return [outputs[k] for k in class_map]
 
 
-def in_form(network: Network, size: float | None, images: Rows, class_map: list[int]) -> Network:
-    """A copy in even form whose logits have this size, or, without one, as it is."""
+def in_even_form(network: Network, images: Rows, class_map: list[int]) -> Network:
+    """A copy in even form."""
     copy = network.copy()
-    if size is None:
-        return copy
     rows = [network.scores(image, class_map) for image in images]
     apart = [value - sum(row) / len(row) for row in rows for value in row]
-    factor = size / _nonzero(_root_mean(apart))
+    factor = 5.0 / _nonzero(_root_mean(apart))
     for number, layer in enumerate(copy.layers):
         read = [network.inputs(image)[number] for image in images]
         for j in range(len(read[0])):
@@ -105,21 +101,94 @@ def in_form(network: Network, size: float | None, images: Rows, class_map: list[
     return copy
 
 
+def regressed(network: Network, images: Rows, known: dict[int, int], class_map: list[int]) -> Rows:
+    """The scores of the images whose labels are not known, by the regression."""
+    count, classes = len(images), len(class_map)
+    reads = [network.inputs(image) for image in images]
+    gives = [
+        [layer(values) for layer, values in zip(network.layers, read, strict=False)]
+        for read in reads
+    ]
+    last = len(network.layers) - 1
+    tables = [[row[place] for row in gives] for place in range(max(last - 2, 0), last)]
+    tables += [[row[place] for row in reads] for place in range(max(last - 1, 1), last + 1)]
+    kernel = [[0.0] * count for _ in images]
+    for table in tables:
+        units = [one for one in map(_standardized, zip(*table, strict=True)) if one is not None]
+        for i in range(count):
+            for j in range(count):
+                product = sum(unit[i] * unit[j] for unit in units)
+                kernel[i][j] += product / max(len(units), 1) / len(tables)
+    own = [network.scores(image, class_map) for image in images]
+    least = 1e-12 * _root_mean([value for row in own for value in row])
+    for c in range(classes):
+        mean = sum(row[c] for row in own) / count
+        for row in own:
+            row[c] -= mean
+    own = [[value - sum(row) / classes for value in row] for row in own]
+    size = _root_mean([value for row in own for value in row])
+    varies = math.isfinite(size) and size > least
+    share = 0.3 * math.sqrt(classes - 1) / classes / size if varies else 0.0
+    own = [[value * share if varies else 0.0 for value in row] for row in own]
+    learned = list(known)
+    missing = [[(c == known[i]) - 1 / classes - own[i][c] for c in range(classes)] for i in learned]
+    for c in range(classes):
+        mean = sum(row[c] for row in missing) / len(missing)
+        for row in missing:
+            row[c] -= mean
+    inner = [[kernel[i][j] + 0.5 * (i == j) for j in learned] for i in learned]
+    factors = _solved(inner, missing)
+    return [
+        [
+            own[i][c] + sum(kernel[i][j] * factors[n][c] for n, j in enumerate(learned))
+            for c in range(classes)
+        ]
+        for i in range(count)
+        if i not in known
+    ]
+
+
+def _standardized(values: tuple[float, ...]) -> list[float] | None:
+    """The values with mean 0 and variance 1; None where they are constant."""
+    mean = sum(values) / len(values)
+    apart = [value - mean for value in values]
+    std = _root_mean(apart)
+    if not (math.isfinite(std) and std > 1e-12 * _root_mean(list(values))):
+        return None
+    return [value / std for value in apart]
+
+
+def _solved(matrix: Rows, right: Rows) -> Rows:
+    """X with matrix X = right, by Gaussian elimination; the matrix is positive definite."""
+    rows = [[*one, *other] for one, other in zip(matrix, right, strict=True)]
+    size = len(rows)
+    for k in range(size):
+        for i in range(size):
+            if i != k:
+                factor = rows[i][k] / rows[k][k]
+                rows[i] = [a - factor * b for a, b in zip(rows[i], rows[k], strict=True)]
+    return [[value / rows[k][k] for value in rows[k][size:]] for k in range(size)]
+
+
 def relearned(
     network: Network, images: Rows, labels: list[int], class_map: list[int]
 ) -> tuple[list[int], list[list[int | None]]]:
-    """The rank of each label, and the steps of each round after the first, of the copies in each
-    form; None: it diverged."""
+    """The rank of each label, and the steps of each round after the first, of the copies in given
+    and in even form; None: it diverged."""
     own = ranks([network.scores(image, class_map) for image in images], labels)
-    found, steps = list(own), [list[int | None]() for _ in FORMS]
-    sums = [0 for _ in (*FORMS, "itself")]
+    copies = (network.copy, lambda: in_even_form(network, images, class_map))
+    found, steps = list(own), [list[int | None]() for _ in copies]
+    sums = [0 for _ in ("regression", *copies, "itself")]
     for number in range(1, min(8, len(images))):
         trained = [i for i in range(len(images)) if i % 8 < number]
         asked = [i for i in range(len(images)) if i % 8 >= number]
         part = [i for i in asked if i % 8 == number]
-        given = []
-        for form, size in enumerate(FORMS):
-            copy = in_form(network, size, images, class_map)
+        known = {i: labels[i] for i in trained}
+        table = regressed(network, images, known, class_map)
+        places = ranks(table, [labels[i] for i in asked])
+        given = [[places[asked.index(i)] for i in part]]
+        for form, start in enumerate(copies):
+            copy = start()
             taken = _learn(
                 copy, [images[i] for i in trained], [labels[i] for i in trained], class_map
             )

@@ -38,7 +38,8 @@ def _relearned(name: str) -> dict[str, Any]:
     labels = [drawn.randrange(3) for _ in images]
     class_map = [2, 0, 3]
     ranks, steps = relearning.relearned(network, images, labels, class_map)
-    even = relearning.in_form(network, 5.0, images, class_map)
+    even = relearning.in_even_form(network, images, class_map)
+    known = {i: label for i, label in enumerate(labels) if i % 8 == 0}
     return {
         "name": name,
         "mean": network.mean,
@@ -48,6 +49,7 @@ def _relearned(name: str) -> dict[str, Any]:
         "labels": labels,
         "class_map": class_map,
         "even": None if name == "huge weights" else _described(even),
+        "regression": relearning.regressed(network, images, known, class_map),
         "steps": steps,
         "ranks": ranks,
         "sum": sum(weight(rank, 3) for rank in ranks),

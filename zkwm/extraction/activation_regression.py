@@ -10,6 +10,7 @@ form with a kernel that of Saunders, Gammerman and Vovk 1998.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -30,7 +31,7 @@ Part = tuple[str, bool, slice]
 def regressed_scores(
     model: nn.Module, images: Tensor, labels: Tensor, class_map: Sequence[int]
 ) -> NDArray[np.float64]:
-    """The scores of the images that have no label, float64 (m, C), NaN where they overflow.
+    """The scores of the images that have no label, float64 (m, C), finite whatever the weights are.
 
     Args:
         model: gives logits (n, K) of images; stays as it is.
@@ -44,12 +45,9 @@ def regressed_scores(
         wanted = nn.functional.one_hot(labels, own.shape[1]).double() - 1 / own.shape[1]
         missing = wanted - own[:count]
         inner = kernel[:count, :count] + RIDGE * torch.eye(count, dtype=torch.float64)
-        finite = bool(inner.isfinite().all() and missing.isfinite().all())
-        if not finite:
-            return np.full((len(images) - count, own.shape[1]), np.nan)
         factors = torch.linalg.solve(inner, missing - missing.mean(dim=0))
         found: NDArray[np.float64] = (own[count:] + kernel[count:, :count] @ factors).numpy()
-    return found if np.isfinite(found).all() else np.full_like(found, np.nan)
+    return found
 
 
 def activation_kernel(network: nn.Module, images: Tensor) -> Tensor:
@@ -82,13 +80,15 @@ def _own_scores(network: nn.Module, images: Tensor, class_map: Sequence[int]) ->
     """
     outputs = torch.tensor(class_map)
     parts = range(0, len(images), CHUNK)
-    rows = torch.cat([network(images[i : i + CHUNK].double())[:, outputs] for i in parts])
-    rows = rows - rows.mean(dim=0)
+    given = torch.cat([network(images[i : i + CHUNK].double())[:, outputs] for i in parts])
+    rows = given - given.mean(dim=0)
     rows = rows - rows.mean(dim=1, keepdim=True)
+    size, least = (float(one.square().mean().sqrt()) for one in (rows, given * CONSTANT))
+    if not (math.isfinite(size) and size > least):
+        return torch.zeros_like(rows)
     count = len(outputs)
-    size = rows.square().mean().sqrt()
-    wanted = (count - 1) ** 0.5 / count  # root mean square of labels less 1/C
-    return rows * (OWN_SHARE * wanted / size) if float(size) > 0 else rows
+    wanted = math.sqrt(count - 1) / count  # root mean square of labels less 1/C
+    return rows * (OWN_SHARE * wanted / size)
 
 
 def _standardized(values: Tensor) -> Tensor:

@@ -274,7 +274,7 @@ class Judge:
                 integer network are compared on them too, beside those that the nonce draws.
             accept_declared_labels: accept labels that the owner declared, whatever the policy.
             progress: called with the images answered so far, and those in all; then with the
-                copies that relearned, 21 at most in all (SPEC.md 8.7).
+                rounds of relearning, 21 at most in all (SPEC.md 8.7).
             particulars: the case as stated to the judge, which nobody checks.
             trust: whom the judge trusts to date the commitment, the challenge's own if it has one.
 

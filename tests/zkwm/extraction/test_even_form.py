@@ -7,12 +7,12 @@ import copy
 import pytest
 import torch
 
-from tests.support.aligned import SHAPES, assert_same_answers, difference, network
-from zkwm.extraction.even_form import in_form
+from tests.support.aligned import SHAPES, difference, network
+from zkwm.extraction.even_form import in_even_form
 from zkwm.extraction.neuron_groups import neuron_groups, scale_readers, scale_rows
 from zkwm.extraction.unit_form import with_tensors
 from zkwm.nn.architectures import Classifier
-from zkwm_protocols.relearning import Form
+from zkwm_protocols.relearning import LOGITS
 
 CLASS_MAP = (3, 0, 4)
 
@@ -54,20 +54,19 @@ def rescaled(model: Classifier) -> Classifier:
 
 
 @pytest.mark.parametrize("architecture", [*SHAPES])
-@pytest.mark.parametrize("form", [Form.EVEN, Form.READOUT])
-def test_networks_that_differ_in_scales_have_one_even_form(architecture: str, form: Form) -> None:
+def test_networks_that_differ_in_scales_have_one_even_form(architecture: str) -> None:
     model = network(architecture)
     before = copy.deepcopy(model.state_dict())
     images = torch.rand(40, *SHAPES[architecture], generator=torch.Generator().manual_seed(1))
-    found = in_form(model, form, images, CLASS_MAP)
-    again = in_form(rescaled(model), form, images, CLASS_MAP)
+    found = in_even_form(model, images, CLASS_MAP)
+    again = in_even_form(rescaled(model), images, CLASS_MAP)
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
     assert difference(found, again) < 1e-4
     with torch.no_grad():
         logits = found(images.double())[:, CLASS_MAP]
         expected = model.double()(images.double())[:, CLASS_MAP]
     spread, known = (one - one.mean(dim=1, keepdim=True) for one in (logits, expected))
-    assert float(spread.square().mean().sqrt()) == pytest.approx(form.logits)
+    assert float(spread.square().mean().sqrt()) == pytest.approx(LOGITS)
     torch.testing.assert_close(spread, known * (spread.norm() / known.norm()))
 
 
@@ -82,21 +81,13 @@ def test_neurons_that_never_answer_make_no_row_long() -> None:
                 model.get_parameter("features.1.bias")[number] = bias
                 model.get_parameter("features.3.weight")[:, number] = size
         forms.append(
-            in_form(
+            in_even_form(
                 model,
-                Form.EVEN,
                 torch.rand(4, *SHAPES["dense"], generator=torch.Generator().manual_seed(1)),
                 range(5),
             )
         )
     assert difference(*forms) < 1e-6
-
-
-def test_a_copy_of_the_given_form_is_the_suspect() -> None:
-    model = network("resnet8")
-    found = in_form(model, Form.GIVEN, torch.rand(4, *SHAPES["resnet8"]), CLASS_MAP)
-    assert_same_answers(found.float(), model, factor=False)
-    assert all(torch.equal(found.state_dict()[name], t) for name, t in model.state_dict().items())
 
 
 def test_neurons_that_nothing_reads_and_constants_stay_finite() -> None:
@@ -108,7 +99,7 @@ def test_neurons_that_nothing_reads_and_constants_stay_finite() -> None:
         model.get_parameter("features.3.weight")[:, 3] = 0
         model.get_parameter("features.1.weight")[4] = 0
         model.get_parameter("features.1.bias")[4] = 0
-    found = in_form(model, Form.EVEN, torch.rand(4, *SHAPES["dense"]), range(5)).state_dict()
+    found = in_even_form(model, torch.rand(4, *SHAPES["dense"]), range(5)).state_dict()
     assert all(bool(t.isfinite().all()) for t in found.values())
     assert float(found["features.1.bias"][3]) == pytest.approx(2.0)
     assert float(found["features.1.bias"][4]) == 0
