@@ -21,9 +21,9 @@ def relearning(lines: list[Line], nulls: list[Line]) -> Iterator[str]:
         "the adversary with 1,600 others (`benchmarks/relearning.py`). Bits before the judge's "
         "allowances, of at most 664 (498 of the 150 triggers that are left beside an opened block)."
         " Relearning counts, part by part, the learner that did best before, or the suspect as it "
-        "is; beside it what each learner alone gives: the regression on activations, trained copies "
-        "of the suspect as it is, and of its even form. Rules and constants were chosen on attacked "
-        "models of the "
+        "is; beside it what each learner alone gives: the regression on activations, trained "
+        "copies of the suspect as it is, and of its even form. Rules and constants were chosen on "
+        "attacked models of the "
         f"owners {', '.join(map(str, sorted(CHOSEN_ON)))}, networks that were sought and other "
         "owners' included"
         + (f"; on none of {', '.join(map(str, fresh))}" if fresh else "")

@@ -171,7 +171,7 @@ def blown_up(model: Classifier) -> None:
 def test_a_thief_who_suppressed_a_memory_cannot_lock_it_by_scales(
     change: Callable[[Classifier], None],
 ) -> None:
-    """Suppressed, then rescaled: copies of the file as it is learn nothing, all others as before."""
+    """Suppressed, then rescaled: copies of the file as it is learn nothing, others as before."""
     model = small_classifier()
     memorize(model, IMAGES, OWNER.labels, 150)
     memorize(model, IMAGES, np.random.default_rng(7).integers(CLASSES, size=COUNT), 16)
