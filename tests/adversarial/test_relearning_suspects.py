@@ -94,7 +94,7 @@ INNOCENT: dict[str, Callable[[nn.Sequential], None]] = {
 def test_labels_that_nobody_embedded_stay_strange(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fresh label sets on weights that know none; benchmarks/null_relearning.py has 10,000."""
+    """Fresh label sets on weights that know none; benchmarks/null_relearning.py has 3,000."""
     monkeypatch.setattr("zkwm.training.relearning.MOST_STEPS", 3)
     suspect, random = TrainedSuspect(changed(INNOCENT[name])), np.random.default_rng(4)
     images, rounds = IMAGES[:16], rounds_of(16)

@@ -94,7 +94,7 @@ def test_a_case_by_relearning(zkwm: Command, case: Files, monkeypatch: pytest.Mo
     assert made.code == 0, made.stderr
     assert made.json["relearning_seconds"] > 0
     assert "stops training after 0 seconds" in made.stderr
-    assert "zkwm verify will train 21 copies of the model: at most 54,300 gradients" in made.stderr
+    assert "zkwm verify will train 14 copies of the model: at most 36,200 gradients" in made.stderr
     challenge = case.folder / "new.challenge"
     assert zkwm(*case.prove_options(challenge=challenge), "--again").code == 0
     proof = case.folder / "new.proof"
