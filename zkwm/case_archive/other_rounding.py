@@ -17,6 +17,7 @@ from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.query import Asking, question
 from zkwm.judge.results import TriggerResult, TriggerStatus
 from zkwm.suspects import Suspect
+from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.evidence import Evidence
 from zkwm_protocols.opening import CheckedTrigger
 from zkwm_protocols.suspect_identity import Preprocessing
@@ -45,14 +46,22 @@ def ask_here(suspect: Suspect, case: OpeningCase, triggers: tuple[CheckedTrigger
 def rounded_cases(suspect: Suspect, case: OpeningCase) -> list[OpeningCase]:
     """The case with a preprocessing that moves the last bits of pixels, for seven such moves.
 
+    Raises what ``rounded_preprocessings`` raises.
+    """
+    moved = rounded_preprocessings(suspect, case.challenge)
+    return [replace(case, challenge=replace(case.challenge, preprocessing=one)) for one in moved]
+
+
+def rounded_preprocessings(suspect: Suspect, challenge: Challenge) -> list[Preprocessing]:
+    """The challenge's preprocessing with other last bits of pixels, for seven such moves.
+
     Raises Malformed or SuspectUnusable where the suspect cannot be asked so: an input of whole
     numbers and keys of a mark have no such bits, and mean and std are for 1 or 3 channels.
     """
-    challenge = case.challenge
     moved = [_moved(challenge.preprocessing, challenge.suspect.shape[0], move) for move in _MOVES]
     for one in moved:
         suspect.check_preprocessing(one)
-    return [replace(case, challenge=replace(challenge, preprocessing=one)) for one in moved]
+    return moved
 
 
 def _moved(preprocessing: Preprocessing, channels: int, move: int) -> Preprocessing:

@@ -1,0 +1,97 @@
+"""The accuracy of a challenge, where the last bits of pixels decide some answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from zkwm.case_archive import replay_accuracy
+from zkwm.case_archive.replay_accuracy import repeat_accuracy
+from zkwm.case_archive.steps import ReplayState
+from zkwm_protocols.errors import SuspectUnusable
+from zkwm_protocols.suspect_identity import Preprocessing
+
+COUNT = 100
+
+
+class Suspect:
+    """Gets the first 80 images right; of the others a number that depends on std."""
+
+    def __init__(self, loose: int, *, whole: bool = False, broken: bool = False) -> None:
+        self.loose, self.whole, self.broken = loose, whole, broken
+
+    def check_preprocessing(self, preprocessing: Preprocessing) -> None:
+        if self.whole and preprocessing != Preprocessing():
+            raise SuspectUnusable("whole numbers", check="suspect.answers")
+
+    def answer(self, images: Any, preprocessing: Preprocessing) -> list[Any]:
+        moved = preprocessing != Preprocessing()
+        if moved and self.broken:
+            raise SuspectUnusable("out of memory", check="suspect.answers")
+        right = 80 + self.loose * moved
+        return [SimpleNamespace(output=int(place < right)) for place in range(len(images))]
+
+
+def step(
+    suspect: Suspect, stated: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[ReplayState, str]:
+    """The state and words of the step "accuracy"."""
+
+    @contextmanager
+    def opened(*_: object) -> Iterator[Suspect]:
+        yield suspect
+
+    monkeypatch.setattr(replay_accuracy, "suspect_again", opened)
+    monkeypatch.setattr(replay_accuracy, "drawn_images", lambda data, _: data)
+    path = tmp_path / "test.npz"
+    images = np.zeros((COUNT, 1, 4, 4), np.uint8)
+    np.savez(path, x_test=images, y_test=np.ones(COUNT, np.int64))
+    files = {"test.npz": path.read_bytes()}
+    digest = replay_accuracy._test_data(files).digest()
+    challenge = SimpleNamespace(
+        test_accuracy=SimpleNamespace(data=digest, right=stated, count=COUNT),
+        preprocessing=Preprocessing(),
+        suspect=SimpleNamespace(shape=(1, 4, 4)),
+    )
+    documents = SimpleNamespace(challenge=challenge, files=lambda _: files)
+    found = repeat_accuracy(cast(Any, documents), "model.onnx")
+    assert found is not None
+    return found.state, found.words
+
+
+@pytest.mark.parametrize(
+    ("loose", "stated", "expected"),
+    [
+        (0, 80, "repeated"),
+        (0, 81, "differs"),
+        (4, 85, "repeated"),
+        (4, 75, "repeated"),
+        (4, 86, "differs"),
+    ],
+)
+def test_another_number_of_right_images(
+    loose: int, stated: int, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, words = step(Suspect(loose), stated, tmp_path, monkeypatch)
+    assert state == expected
+    assert words.startswith("80 of 100 test images right, ")
+    if stated != 80:
+        assert words.endswith(f"where the last bits of pixels differ, {loose} answers change")
+
+
+def test_whole_numbers_have_no_last_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, _ = step(Suspect(4, whole=True), 81, tmp_path, monkeypatch)
+    assert state == ReplayState.DIFFERS
+
+
+def test_a_second_asking_that_fails_is_no_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, words = step(Suspect(4, broken=True), 81, tmp_path, monkeypatch)
+    assert (state, words) == (ReplayState.NOT_REPEATED, "out of memory")
