@@ -24,7 +24,7 @@ SUM_TOLERANCE = 1e-3
 class Statistic(StrEnum):
     """The statistic that decides: matching labels, ranks of labels among scores, or points.
 
-    Relearning counts ranks as well, among scores of copies that relearn the labels before.
+    Relearning counts ranks as well, among scores of learners that relearn the labels before.
     """
 
     MATCHES = "matches"

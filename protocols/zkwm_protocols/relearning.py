@@ -37,8 +37,9 @@ RIDGE = 0.5
 """Added to the diagonal of the kernel, whose mean diagonal is 1."""
 OWN_SHARE = 0.3
 """Of the suspect's own scores, of which the regression tells the rest."""
-CONSTANT = 1e-12
-"""A unit is constant whose standard deviation is at most this share of its root mean square."""
+CONSTANT = 1e-6
+"""A unit is constant whose standard deviation is at most this share of its root mean square:
+float32 rounds so much."""
 
 
 class Form(Enum):

@@ -120,7 +120,7 @@ def regressed(network: Network, images: Rows, known: dict[int, int], class_map: 
                 product = sum(unit[i] * unit[j] for unit in units)
                 kernel[i][j] += product / max(len(units), 1) / len(tables)
     own = [network.scores(image, class_map) for image in images]
-    least = 1e-12 * _root_mean([value for row in own for value in row])
+    least = 1e-6 * _root_mean([value for row in own for value in row])
     for c in range(classes):
         mean = sum(row[c] for row in own) / count
         for row in own:
@@ -153,7 +153,7 @@ def _standardized(values: tuple[float, ...]) -> list[float] | None:
     mean = sum(values) / len(values)
     apart = [value - mean for value in values]
     std = _root_mean(apart)
-    if not (math.isfinite(std) and std > 1e-12 * _root_mean(list(values))):
+    if not (math.isfinite(std) and std > 1e-6 * _root_mean(list(values))):
         return None
     return [value / std for value in apart]
 

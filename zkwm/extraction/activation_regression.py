@@ -3,7 +3,9 @@
 Kernel ridge regression from what the last hidden layers give and read to the labels of some
 triggers, asked about the others: what was embedded together lies together, also where the readout
 was changed until no answer shows it. Nothing is trained, and each unit is standardized, so that
-scales and shifts of neurons decide nothing. Ridge regression is Hoerl and Kennard 1970's; its dual
+scales and shifts of neurons decide nothing. The network is evaluated in the precision of its own
+weights: what only wider numbers tell apart, such as products that underflow, is no part of what it
+answers, and a thief's to choose. Ridge regression is Hoerl and Kennard 1970's; its dual
 form with a kernel that of Saunders, Gammerman and Vovk 1998.
 """
 
@@ -39,7 +41,7 @@ def regressed_scores(
         labels (int64, (t,)): of the first of them.
         class_map: the output that stands for each of the C classes.
     """
-    network, count = copy.deepcopy(model).double().eval(), len(labels)
+    network, count = copy.deepcopy(model).eval(), len(labels)
     with torch.no_grad():
         kernel, own = activation_kernel(network, images), _own_scores(network, images, class_map)
         wanted = nn.functional.one_hot(labels, own.shape[1]).double() - 1 / own.shape[1]
@@ -54,7 +56,7 @@ def activation_kernel(network: nn.Module, images: Tensor) -> Tensor:
     """Mean products of standardized activations, float64 (n, n), over up to four layers' units.
 
     Args:
-        network: float64, in evaluation mode.
+        network: float32 or float64, in evaluation mode; evaluated so.
         images (float32 or float64, (n, c, h, w)): preprocessed.
     """
     layers = [name for name, _ in weighted_layers(network)]
@@ -80,7 +82,9 @@ def _own_scores(network: nn.Module, images: Tensor, class_map: Sequence[int]) ->
     """
     outputs = torch.tensor(class_map)
     parts = range(0, len(images), CHUNK)
-    given = torch.cat([network(images[i : i + CHUNK].double())[:, outputs] for i in parts])
+    dtype = _precision(network)
+    found = [network(images[i : i + CHUNK].to(dtype))[:, outputs] for i in parts]
+    given = torch.cat(found).double()
     rows = given - given.mean(dim=0)
     rows = rows - rows.mean(dim=1, keepdim=True)
     size, least = (float(one.square().mean().sqrt()) for one in (rows, given * CONSTANT))
@@ -127,7 +131,8 @@ def _observed(
         _, read, units = part
 
         def hook(_: nn.Module, inputs: tuple[Tensor], given: Tensor) -> None:
-            rows.append((inputs[0] if read else given).flatten(1)[:, units].clone())
+            values = (inputs[0] if read else given).flatten(1)[:, units]
+            rows.append(values.to(torch.float64, copy=True))
 
         return hook
 
@@ -135,12 +140,18 @@ def _observed(
         network.get_submodule(part[0]).register_forward_hook(hook_of(rows, part))
         for rows, part in zip(found, parts, strict=True)
     ]
+    dtype = _precision(network)
     try:
         with torch.no_grad():
             for first in range(0, len(images), CHUNK):
-                network(images[first : first + CHUNK].double())
+                network(images[first : first + CHUNK].to(dtype))
     finally:
         for one in hooks:
             one.remove()
     for part, rows in zip(parts, found, strict=True):
         yield part, torch.cat(rows)
+
+
+def _precision(network: nn.Module) -> torch.dtype:
+    """The type of the weights, float32 in a file: what the network is asked in."""
+    return next(network.parameters()).dtype

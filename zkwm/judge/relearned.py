@@ -87,7 +87,8 @@ def try_relearning(
 ) -> None:
     """Train on random images before a block is spent, which also tells the time it takes.
 
-    One step on as many as a verification has in memory at once, and as many asked, in each form.
+    One step on as many as training has in memory at once, and as many asked, in each form. What the
+    regression holds of more triggers, it does not try.
 
     Raises what ``Suspect.relearn`` raises.
     """
@@ -102,7 +103,7 @@ def try_relearning(
 
 
 def most_relearning_seconds(suspect: Suspect, trigger_count: int) -> float | None:
-    """How many seconds all rounds take at most, by the last ones; None where there were none."""
+    """Seconds of all training at most, by the last rounds; None where there were none."""
     if suspect.gradient_seconds is None:
         return None
     return suspect.gradient_seconds * most_gradients(trigger_count)

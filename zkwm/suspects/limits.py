@@ -21,7 +21,7 @@ class OnnxLimits:
         load_seconds: for opening the file.
         image_seconds: for one image.
         total_seconds: for one call of ``answer``, in which the file is opened again after a crash;
-            for all copies of one call of ``relearn`` together.
+            for all learners of one call of ``relearn`` together.
         memory_bytes: the address space of the process that runs the file, at least 256 MiB (where
             the system has such a limit); None is 2 GiB plus four times the file and its files of
             weights. For weights of a built-in architecture it is what they may use beyond zkwm's

@@ -206,12 +206,12 @@ class Suspect(ABC):
         progress: Progress | None = None,
         most_steps: int = MOST_STEPS,
     ) -> list[list[NDArray[np.float64]]]:
-        """In each round train copies of the suspect on some triggers, and ask them others.
+        """In each round learners of each form learn some triggers, and are asked others.
 
         Args:
             images (uint8, (n, c, h, w)): the triggers.
-            labels: theirs; a round knows those that it trains on (SPEC.md 8.7).
-            rounds: which are trained on in each round, and which are asked then.
+            labels: theirs; a round knows those that it learns (SPEC.md 8.7).
+            rounds: which are learned in each round, and which are asked then.
             preprocessing: how pixels become the suspect's input.
             class_map: the output that stands for each class.
             progress: called after each round, with those done and those in all.

@@ -157,15 +157,17 @@ def _shown(line: ProgressLine, challenge: bytes) -> Callable[[int, int], None]:
     with suppress(ZkwmError):  # what is wrong with it, verification tells
         if Challenge.from_bytes(challenge).statistic == Statistic.RELEARNING:
             rounds = len(Form) * (FOLDS - 1)
+    quick = sum(not form.trained for form in Form) * (FOLDS - 1)
     ends: list[float] = []
 
     def show(done: int, count: int) -> None:
         if count != rounds:
             line.update(f"asking the suspect: {done} of {count}")
             return
-        ends.append(monotonic())
         left = ""
-        if len(ends) > 1:  # the first one waits for the process
+        if done >= quick:  # a regression tells nothing of how long training takes
+            ends.append(monotonic())
+        if len(ends) > 1:
             each = max((ends[-1] - ends[0]) / (len(ends) - 1), ends[-1] - ends[-2])
             left = f", about {each * (count - done):.0f} s left"
         line.update(f"relearning, rounds: {done} of {count}{left}")

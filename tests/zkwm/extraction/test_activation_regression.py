@@ -14,7 +14,12 @@ from torch import Tensor, nn
 from tests.support.aligned import SHAPES, network
 from zkwm.extraction import activation_regression
 from zkwm.extraction.activation_regression import activation_kernel, regressed_scores
-from zkwm.extraction.neuron_groups import neuron_groups, scale_readers, scale_rows
+from zkwm.extraction.neuron_groups import (
+    neuron_groups,
+    scale_readers,
+    scale_rows,
+    weighted_layers,
+)
 from zkwm.extraction.unit_form import with_tensors
 from zkwm.nn.architectures import Classifier
 
@@ -131,3 +136,38 @@ def test_scores_that_overflow_are_left_out() -> None:
     np.testing.assert_array_equal(
         regressed_scores(model, images, torch.arange(20) % 3, CLASS_MAP), found
     )
+
+
+def seen_by_doubles_alone(model: Classifier) -> Classifier:
+    """The same answers: a channel whose products underflow in float32, and drown all in float64."""
+    changed = copy.deepcopy(model)
+    first, second, third, fourth, _ = (layer for _, layer in weighted_layers(changed))
+    generator = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for layer, exponent in ((first, -30), (third, -60)):
+            for weights in layer.parameters():
+                weights.mul_(2.0**exponent)
+        second.weight.mul_(2.0**30)
+        fourth.weight.mul_(2.0**60)
+        channel = second.weight[0]
+        channel.copy_(torch.randn(channel.shape, generator=generator) * 2.0**-126)
+        reader = third.weight.view(len(third.weight), len(second.weight), -1)[:, 0]
+        reader.copy_(torch.randn(reader.shape, generator=generator) * 2.0**120)
+    return changed
+
+
+def test_what_doubles_alone_see_decides_nothing() -> None:
+    """A thief's file may tell float64 nothing and answer as before, which is in float32."""
+    model, images = network("lenet5"), images_for("lenet5")
+    second = weighted_layers(model)[1][1]
+    assert second.bias is not None
+    with torch.no_grad():
+        second.weight[0] = 0  # a dead channel, of which a trained network has some
+        second.bias[0] = 0
+    disguised, labels = seen_by_doubles_alone(model), torch.arange(25) % 3
+    wide = copy.deepcopy(disguised).double()
+    with torch.no_grad():
+        assert torch.equal(disguised(images), model(images))
+        assert not torch.allclose(wide(images.double()).float(), model(images), atol=10)
+    found = regressed_scores(disguised, images, labels, CLASS_MAP)
+    np.testing.assert_allclose(found, regressed_scores(model, images, labels, CLASS_MAP), atol=1e-6)

@@ -1,4 +1,4 @@
-"""What copies of a suspect remember of a mark once they have relearned a part (SPEC.md 8.7)."""
+"""What learners tell of a mark once they have relearned a part of it (SPEC.md 8.7)."""
 
 from __future__ import annotations
 
