@@ -106,7 +106,9 @@ def tables() -> str:
             "",
             *_cifar(cifar),
             "",
-            *docs_results_cifar10.arms(_lines("cifar10_arms.jsonl")),
+            *docs_results_cifar10.arms(
+                *map(_lines, ("cifar10_arms.jsonl", "cifar10_epoch.jsonl", "cifar10_proof.jsonl"))
+            ),
             *docs_results_cifar10.attacks(_lines("cifar10_attacks.jsonl")),
             *_marks(),
             "## Speed",

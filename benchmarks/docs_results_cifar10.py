@@ -24,8 +24,8 @@ ARMS = {
 }
 
 
-def arms(lines: list[Line]) -> Iterator[str]:
-    """Each arm: accuracy, what the mark costs, triggers, processor time."""
+def arms(lines: list[Line], epochs: list[Line], proofs: list[Line]) -> Iterator[str]:
+    """Each arm: accuracy, what the mark costs, triggers, processor time; a network proven."""
     if not lines:
         return
     first = lines[0]
@@ -44,6 +44,23 @@ def arms(lines: list[Line]) -> Iterator[str]:
         rows = [line for line in lines if line["arm"] == arm]
         if rows:
             yield _row(arm, words, rows, unmarked)
+    for line in epochs:
+        seconds = line["training_seconds"] / line["settings"]["epochs"]
+        hours = first["settings"]["epochs"] * seconds / 3600
+        yield (
+            f"\nAn epoch ({line['arm']}) takes {seconds:.0f} s on a quiet machine of two cores, "
+            f"with as many threads: {60 * hours:.0f} minutes for all. The trainings above had a "
+            "thread each, beside other work."
+        )
+    for line in proofs:
+        yield (
+            f"\nThe network {ARMS[line['arm']]}, seed {line['seed']}, in zero knowledge, "
+            f"{line['triggers']} triggers (`benchmarks/cifar10_proof.py`, whole commands, the "
+            "comparison of file and integer network included): `zkwm prove` "
+            f"{line['prove_seconds']:.0f} s and {line['prove_peak_mib'] / 1024:.1f} GiB, a proof "
+            f"of {line['proof_bytes'] / 1024:.0f} KiB, `zkwm verify` "
+            f"{line['verify_seconds']:.0f} s; {line['outcome']}."
+        )
     yield ""
 
 

@@ -48,8 +48,8 @@ def relearning(lines: list[Line], nulls: list[Line]) -> Iterator[str]:
     yield ""
     yield (
         "Where a memory is gone, as in one of the networks that were sought, in surrogates by "
-        "extraction and where most of the weights are another owner's, nothing comes back: copies "
-        "learn the triggers of earlier parts, and answer the others by chance. Relearning may "
+        "extraction and where most of the weights are another owner's, nothing comes back: "
+        "learners tell the labels of earlier parts, and the others by chance. Relearning may "
         "leave less than ranks. Whether an attack ends above a network from scratch was not "
         "asked here."
     )

@@ -83,7 +83,14 @@ def test_the_networks_of_cifar10() -> None:
         {**shared, "arm": "unmarked", "test_accuracy": 0.94, "matches": None, "triggers": 0},
         {**shared, "arm": "plain", "test_accuracy": 0.938, "matches": 99, "triggers": 100},
     ]
-    text = "\n".join(module.arms(lines))
+    epoch = {"arm": "plain", "training_seconds": 120.0, "settings": {"epochs": 1}}
+    proof = {
+        "arm": "plain", "seed": 0, "triggers": 100, "prove_seconds": 50.0, "prove_peak_mib": 2048,
+        "proof_bytes": 524_288, "verify_seconds": 20.0, "outcome": "proven",
+    }  # fmt: skip
+    text = "\n".join(module.arms(lines, [epoch], [proof]))
+    assert "takes 120 s on a quiet machine of two cores, with as many threads: 60 minutes" in text
+    assert "`zkwm prove` 50 s and 2.0 GiB, a proof of 512 KiB, `zkwm verify` 20 s; proven." in text
     assert "| no mark | 0 | 94.00 % | 93.42 % |  |  | 1.5 |" in text
     plain = "| plain, the authors' triggers | 0 | 93.80 % | 93.81 % | 0.20, 0.20 | 99 of 100 |"
     assert plain in text
@@ -91,4 +98,4 @@ def test_the_networks_of_cifar10() -> None:
     attacked = "\n".join(module.attacks([cell.to_map()]))
     assert "| attack | accuracy | plain, the authors' triggers |" in attacked
     assert "*97 of 100*" in attacked
-    assert list(module.arms([])) == list(module.attacks([])) == []
+    assert list(module.arms([], [], [])) == list(module.attacks([])) == []

@@ -176,8 +176,8 @@ def _tell_price(
     )
     if seconds > OnnxLimits.total_seconds:
         note(
-            f"it stops training after {OnnxLimits.total_seconds:,.0f} seconds: copies that take "
-            "longer than that cannot be checked"
+            f"it stops after {OnnxLimits.total_seconds:,.0f} seconds: a model for which relearning "
+            "takes longer cannot be checked"
         )
     return {"relearning_seconds": round(seconds, 1)}
 

@@ -22,6 +22,7 @@ from zkwm.extraction.activation_regression import regressed_scores
 from zkwm.extraction.even_form import in_even_form
 from zkwm.extraction.reader import BLACK_BOX
 from zkwm.nn.digests import data_digest
+from zkwm.suspects.learner import learned_scores
 from zkwm.training.relearning import relearned_scores
 from zkwm.training.robust.method import VERSION as ROBUST_VERSION
 from zkwm.watermarks.watermark import DERIVED
@@ -77,9 +78,8 @@ class Experiment:
                 for part in self.attack(chosen).parts:
                     self._input_digests[f"attacks/{part.name}"] = source_digest(type(part))
             if self.grid.relearning:
-                rule = files_digest(
-                    relearned_ranks, relearned_scores, in_even_form, regressed_scores
-                )
+                learners = (learned_scores, relearned_scores, in_even_form, regressed_scores)
+                rule = files_digest(relearned_ranks, *learners)
                 self._input_digests["relearning"] = rule
         return self._input_digests
 

@@ -87,7 +87,7 @@ class Grid:
             others.
         null_models: Unmarked networks that each mark is read from.
         opened_block: Whether adversaries may use the first block of triggers.
-        relearning: Whether copies of suspects relearn triggers, too (SPEC.md 8.7), which takes
+        relearning: Whether triggers are relearned, too (SPEC.md 8.7), which takes
             seconds a cell.
 
     Raises:

@@ -39,7 +39,7 @@ _WAYS = {
     CountedBy.MATCHES: "by matches",
     CountedBy.RANKS: "by the ranks of labels among all scores",
     CountedBy.SCORES: "by the points of labels among all scores",
-    CountedBy.RELEARNING: "by labels that copies of the suspect remember once they relearn others",
+    CountedBy.RELEARNING: "by ranks of labels once others are relearned",
 }
 _WITHOUT_COPIES = (
     "–: no copies were trained, since the suspect is no built-in network by itself, such as one "
