@@ -146,10 +146,10 @@ class EmbedSettings:
         proportion, since a processor gains nothing from large ones and triggers are learned step by
         step; 18 epochs instead of the 15 that the source's network for 95 % has, whose accuracy is
         an average over mirrored and shifted test images, while here it is that of the network
-        alone: 94.04 % with 100 triggers (benchmarks/results/cifar10_arms.jsonl). The source's network for 94 %, with 64, 256 and 256 channels, fell short in as much
-        time: 93.79 % unmarked after 30 epochs, and 93.62 % with 100 triggers after 40 with squares
-        of 12 pixels cut out (benchmarks/results/cifar10_recipes.jsonl). bfloat16 on a processor,
-        too.
+        alone: 94.04 % with 100 triggers (benchmarks/results/cifar10_arms.jsonl). The source's
+        network for 94 %, with 64, 256 and 256 channels, fell short in as much time: 93.79 %
+        unmarked after 30 epochs, and 93.62 % with 100 triggers after 40 with squares of 12 pixels
+        cut out (cifar10_recipes.jsonl there). bfloat16 on a processor, too.
         """
         settings = cls(
             epochs=18,
