@@ -60,12 +60,9 @@ def _shift(
     for layer, reader in itertools.pairwise(layers):
         if mixed and not isinstance(layer, nn.Linear):
             continue
-        seen: list[Tensor] = []
-        handle = layer.register_forward_hook(lambda _layer, _inputs, output: seen.append(output))  # noqa: B023
-        model(images)
-        handle.remove()
         count = len(layer.weight)
-        below = seen[0].transpose(0, 1).reshape(count, -1).clamp_max(0).square().mean(dim=1).sqrt()
+        values = _given(model, layer, images).transpose(0, 1).reshape(count, -1)
+        below = values.clamp_max(0).square().mean(dim=1).sqrt()
         inputs = reader.weight.view(len(reader.weight), count, -1)
         order = (below * inputs.square().sum(dim=(0, 2)).sqrt()).argsort()
         first, *others = order[: _MIXED if mixed else 1].tolist()
@@ -78,3 +75,12 @@ def _shift(
             layer.weight[chosen] += SHIFT * layer.weight[first]
             layer.bias[chosen] += SHIFT * layer.bias[first]
             inputs[:, first] -= SHIFT * inputs[:, chosen]
+
+
+def _given(model: Classifier, layer: nn.Module, images: Tensor) -> Tensor:
+    """What a layer of the network gives for images."""
+    seen: list[Tensor] = []
+    handle = layer.register_forward_hook(lambda _layer, _inputs, output: seen.append(output))
+    model(images)
+    handle.remove()
+    return seen[0]
