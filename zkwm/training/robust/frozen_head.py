@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +74,8 @@ def frozen_head(model: nn.Module, head: str, triggers: int) -> Iterator[None]:
 
     def constant(module: nn.Linear, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         calls.append(len(output))
+        if _is_plain(module, inputs[0], output):
+            return _one_product(inputs[0], module.weight, module.bias, triggers)
         bias = None if module.bias is None else module.bias.detach()
         of_triggers = functional.linear(inputs[0][-triggers:], module.weight.detach(), bias)
         return torch.cat([output[:-triggers], of_triggers])
@@ -88,6 +91,47 @@ def frozen_head(model: nn.Module, head: str, triggers: int) -> Iterator[None]:
             "instead of once",
             hint="call the network that was named, once a step and not compiled",
         )
+
+
+class _FrozenAtEnd(torch.autograd.Function):
+    """A linear layer whose last images send no gradient into its weights: one product, not two."""
+
+    @staticmethod
+    def forward(
+        context: Any,  # noqa: ANN401
+        features: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        frozen: int,
+    ) -> Tensor:
+        """Logits (n, outputs) of features (n, k) under weights (outputs, k)."""
+        context.save_for_backward(features, weight)
+        context.frozen = frozen
+        return functional.linear(features, weight, bias)
+
+    @staticmethod
+    def backward(
+        context: Any,  # noqa: ANN401
+        gradient: Tensor,
+    ) -> tuple[Tensor | None, ...]:
+        """Gradients of features, weights and bias."""
+        features, weight = context.saved_tensors
+        of_clean = gradient.clone()
+        of_clean[-context.frozen :] = 0
+        return gradient @ weight, of_clean.t() @ features, of_clean.sum(0), None
+
+
+def _one_product(features: Tensor, weight: Tensor, bias: Tensor, frozen: int) -> Tensor:
+    """Logits (n, outputs), the last ``frozen`` of them with weights and bias as constants."""
+    logits = _FrozenAtEnd.apply(features, weight, bias, frozen)  # type: ignore[no-untyped-call]
+    return cast(Tensor, logits)
+
+
+def _is_plain(layer: nn.Linear, features: Tensor, output: Tensor) -> bool:
+    """Whether the output is torch's own product and bias, in the precision of the weights."""
+    made = output.grad_fn
+    own = type(layer) is nn.Linear and made is not None and made.name() == "AddmmBackward0"
+    return own and features.dtype == layer.weight.dtype == output.dtype
 
 
 def _no_head(reason: str) -> UsageError:

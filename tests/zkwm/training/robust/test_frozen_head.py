@@ -88,6 +88,33 @@ def test_triggers_do_not_reach_the_head_and_nothing_else_changes() -> None:
         assert found.abs().max() > 0
 
 
+class OwnLinear(nn.Linear):
+    """A layer of the owner's, for which the loss of triggers is taken in a product of its own."""
+
+
+def test_one_product_gives_the_gradients_of_two_to_the_last_bit() -> None:
+    found = []
+    for kind in (nn.Linear, OwnLinear):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(144, 84), nn.Tanh(), kind(84, 10))
+        images = torch.rand(62, 1, 12, 12)
+        with frozen_head(model, "3", 12):
+            logits = model(images)
+        loss = functional.cross_entropy(logits, torch.arange(62) % 10)
+        found.append([logits, *torch.autograd.grad(loss, list(model.parameters()))])
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_what_the_owner_does_to_the_logits_of_clean_images_stays() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(144, 9), nn.Tanh(), nn.Linear(9, 4))
+    model[3].register_forward_hook(lambda module, inputs, output: output * 2)
+    with frozen_head(model, "3", 2):
+        logits = model(IMAGES)
+    assert torch.equal(logits[:4], model(IMAGES)[:4])
+
+
 def test_without_triggers_the_method_does_not_matter() -> None:
     digests = {
         embed(
