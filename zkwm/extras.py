@@ -35,7 +35,7 @@ EXTRAS = {
 """The extra that installs a library, by the library's import name."""
 
 _PURPOSES = {
-    "train": "training, weights of built-in architectures and marks in weights",
+    "train": "training, or reading weights of built-in architectures and marks in weights,",
     "prove": "a zero-knowledge argument",
     "evaluate": "evaluation",
     "distributed": "running on many machines",

@@ -84,6 +84,8 @@ def _opening(found: SuspectCheck, opening: OpeningCheck) -> Iterator[str]:
         f"{blocks}{f' and {more:,} more' if more > 0 else ''}, then spent; "
         f"{opening.unspent_after:,} unspent left",
     )
+    asked = len(opening.blocks) * found.block_size
+    yield _row("takes", f"a judge who asks for {asked:,} triggers (--reveal {asked})")
 
 
 def _relearning(found: SuspectCheck) -> Iterator[str]:

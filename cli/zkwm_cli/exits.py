@@ -131,7 +131,7 @@ def print_zkwm_error(error: ZkwmError, *, as_json: bool, command: str = "") -> E
     code = exit_code(error)
     print_error(
         in_options(error.message),
-        hint=in_options(error.hint or _usual_hint(error, command)),
+        hint=in_options(error.hint or usual_hint(error, command)),
         check=error.check,
         code=code,
         as_json=as_json and error.verdict is None,
@@ -149,7 +149,7 @@ _OWN_FILES = ("prove", "verify", "challenge", "inspect", "check", "find", "case"
 _JUDGES = ("verify", "case")
 
 
-def _usual_hint(error: ZkwmError, command: str) -> str:
+def usual_hint(error: ZkwmError, command: str) -> str:
     """What to do next where the error itself has no hint, for whoever runs ``command``."""
     from zkwm_protocols import errors
 

@@ -172,13 +172,22 @@ def _execute(arguments: list[str]) -> int:
     return Exit.OK
 
 
+_MADE_BY = {
+    "--judge": "zkwm judge-key --output judge.key makes your key: give it as --judge judge.key",
+    "--vault": "zkwm keygen --output acme.vault makes a vault: give it as --vault acme.vault",
+}
+"""What to do where an option is missing whose file a command makes."""
+
+
 def _print_usage_error(error: click.ClickException, *, as_json: bool) -> int:
     """Print an error of the command line and return its exit code."""
     message = error.format_message()
     context = getattr(error, "ctx", None)
+    missing = error.param if isinstance(error, click.MissingParameter) else None
+    made = next((_MADE_BY[one] for one in missing.opts if one in _MADE_BY), "") if missing else ""
     print_error(
         message[:1].lower() + message[1:].rstrip("."),
-        hint=f"{context.command_path if context else 'zkwm'} --help lists what there is",
+        hint=made or f"{context.command_path if context else 'zkwm'} --help lists what there is",
         code=Exit.USAGE,
         as_json=as_json,
     )

@@ -234,8 +234,11 @@ class Challenge(ABC):
         excluded = sum(block < header.block_count for block in self.excluded_blocks)
         if self.block_count > header.block_count - excluded:
             raise InvalidOpening(
-                f"the challenge asks for {self.block_count} of {header.block_count} blocks; "
-                f"excluded are {excluded}",
+                f"the challenge asks for {self.block_count} blocks; the commitment has "
+                f"{header.block_count}"
+                + (f", of which {excluded} are excluded" if excluded else ""),
+                hint=f"ask for at most {header.block_count - excluded} blocks of "
+                f"{header.block_size} triggers",
                 check="challenge.reachable",
             )
         try:

@@ -59,6 +59,17 @@ def test_from_card_to_find(zkwm: Command, case: Files, folder: Path) -> None:
     assert ModelCard.load(card).data.to_dict()["license"] == "mit"
 
 
+def test_a_network_of_ones_own_is_named_by_its_onnx_file(
+    zkwm: Command, case: Files, folder: Path
+) -> None:
+    """Without config.json nothing says what network the weights are of."""
+    (folder / "model.safetensors").write_bytes(b"weights")
+    made = zkwm("card", folder, "--commitment", case.commitment, "--json")
+    assert made.code == 0, made.stderr
+    assert [one["file"] for one in made.json["claim"]["models"]] == ["model.onnx"]
+    assert "model.safetensors is not named" in made.stderr
+
+
 def test_a_commitment_beside_it_or_given(zkwm: Command, case: Files, folder: Path) -> None:
     publish(zkwm, case, folder)
     given = zkwm("find", folder, "--commitment", case.commitment, "--json")

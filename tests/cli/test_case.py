@@ -158,6 +158,11 @@ def test_test_data_and_template_by_their_digests(court: Court, zkwm: Command, ca
         assert "test-data/test.npz" in opened.namelist()
         assert "preprocessing/preprocessor_config.json" in opened.namelist()
     assert states(court.check(expected=0)) == ALL | {"accuracy": "repeated"}
+    court.files.remove(data)
+    assert court.pack(triggers=True).code == 0
+    told = zkwm("case", "check", court.archive)
+    assert told.code == 0, told.stderr
+    assert "not repeated: that the model gets 500 of 500 test images right" in told.stdout
 
 
 def test_what_is_no_archive(court: Court) -> None:

@@ -67,7 +67,7 @@ def test_a_transcript(zkwm: Command, case: Files) -> None:
     lines = result.stdout.splitlines()
     digest = lines.pop(3)
     assert digest.startswith("  its digest    ")
-    shown = lines.pop(20)
+    shown = lines.pop(22)
     assert re.fullmatch(r"  would show    50 of 50 triggers match, .* (\d+) points of .*", shown)
     assert lines == [
         "A look in private: nothing left this machine, and nothing was recorded.",
@@ -83,15 +83,18 @@ def test_a_transcript(zkwm: Command, case: Files) -> None:
         "  would show    50 of 50 triggers match; 43 needed",
         "  evidence      93.09 bits left of 40 demanded: proven",
         "  costs         block 1, then spent; 2 unspent left",
+        "  takes         a judge who asks for 50 triggers (--reveal 50)",
         "",
         "An opening, ranks counted",
         "  would show    50 of 50 triggers match, their ranks weigh 300 of 300; 272 needed",
         "  evidence      93.09 bits left of 40 demanded: proven",
         "  costs         block 1, then spent; 2 unspent left",
+        "  takes         a judge who asks for 50 triggers (--reveal 50)",
         "",
         "An opening, scores counted",
         "  evidence      93.09 bits left of 40 demanded: proven",
         "  costs         block 1, then spent; 2 unspent left",
+        "  takes         a judge who asks for 50 triggers (--reveal 50)",
     ]
 
 

@@ -71,6 +71,7 @@ def test_output(zkwm: Command, case: Files, data: Path, no_export: None) -> None
     assert record["evidence"] == result.json["evidence"]
     assert not (case.folder / "marked.checkpoint").exists()
     assert "of 200 triggers get their label" in result.stderr
+    assert "the mark is not learned whole" in result.stderr
 
 
 def test_unmarked_and_then_marked(zkwm: Command, case: Files, data: Path, no_export: None) -> None:

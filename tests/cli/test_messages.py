@@ -284,3 +284,16 @@ def test_a_reader_that_leaves_early_ends_the_command_quietly() -> None:
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.stdout in ("141\n", "0\n"), "0 where it had written all before the reader left"
+
+
+def test_the_file_of_a_missing_option_is_made_by_a_command(zkwm: Command, case: Files) -> None:
+    asked = ("--commitment", case.commitment, "--model", case.model, "--reveal", 50)
+    error, hint = told(zkwm("challenge", *asked, "--output", "new.challenge"))
+    assert error == "missing option '--judge'"
+    assert hint.startswith("zkwm judge-key --output judge.key")
+
+
+def test_more_blocks_than_there_are(zkwm: Command, case: Files) -> None:
+    error, hint = told(zkwm(*case.challenge_options(reveal=250, exclude_blocks="0")))
+    assert "asks for 5 blocks; the commitment has 4, of which 1 are excluded" in error
+    assert hint == "ask for at most 3 blocks of 50 triggers"

@@ -46,6 +46,9 @@ def test_response_passed_on_to_another_judge(zkwm: Command, case: Files) -> None
     result = zkwm(*case.verify_options(judge=case.folder / "other.key"), "--json")
     assert result.code == 3
     assert statuses(result.json)["challenge.judge"] == "failed"
+    text = zkwm(*case.verify_options(judge=case.folder / "other.key")).stdout
+    assert "another judge than the challenge's" in text
+    assert "Judge's key " not in text
 
 
 def test_a_missing_leaf_is_a_miss(zkwm: Command, case: Files) -> None:

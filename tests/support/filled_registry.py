@@ -146,6 +146,11 @@ class FilledRegistry:
         """The one judge."""
         return self.trusted and key == self.judge.key.signing.public
 
+    def judges_key(self, fingerprint: str) -> str | None:
+        """Of the one judge."""
+        published = self.judge.public
+        return published.signing.fingerprint() if fingerprint == published.fingerprint() else None
+
     def log_state(self) -> LogState:
         """The log, whose witnesses cosigned its newest tree."""
         keys = (LOG_KEY.verifier, SECOND_KEY.verifier)

@@ -18,7 +18,7 @@ from zkwm.model_card.find import (
     read_commitments,
 )
 from zkwm.model_card.front_matter import FILE_LIMIT, with_claim
-from zkwm.suspects.model_digests import ModelDigest, model_digests
+from zkwm.suspects.model_digests import CONFIG, WEIGHTS, ModelDigest, model_digests
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, UsageError
 
@@ -58,6 +58,8 @@ def card_claim(commitment: Commitment | bytes, model: str | Path, *, url: str = 
         model: an .onnx file, .safetensors with its config.json, or a folder with them.
         url: where anybody can get the commitment, http(s); empty where nobody says.
 
+    Of a network of the owner's own only the ONNX file has a digest, and weights are left out.
+
     Raises:
         UsageError: there is no model, its digest cannot be computed, or the address is none.
         InvalidSignature, InvalidOpening, Malformed: the commitment is not a good one.
@@ -66,7 +68,20 @@ def card_claim(commitment: Commitment | bytes, model: str | Path, *, url: str = 
         commitment = Commitment.from_bytes(commitment)
     commitment.verify_root()
     commitment.verify_signatures()
-    return make_claim(commitment, model_digests(model), url=url, version=version("zkwm"))
+    left = weights_left_out(model)
+    models = [one for one in model_digests(model) if left is None or one.name != left.name]
+    return make_claim(commitment, models, url=url, version=version("zkwm"))
+
+
+def weights_left_out(model: str | Path) -> Path | None:
+    """The weights in a folder that have no digest: those of a network of the owner's own.
+
+    None where there are none, or no ONNX file beside them that a claim could be about.
+    """
+    folder = Path(model)
+    weights = folder / WEIGHTS
+    own = weights.is_file() and not (folder / CONFIG).exists()
+    return weights if own and any(folder.glob("*.onnx")) else None
 
 
 def write_claim(card: str | Path, claim: CardClaim) -> None:

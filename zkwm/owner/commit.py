@@ -140,10 +140,10 @@ def _require_fitting(
     if block_size < 1:
         raise UsageError("a block has at least one trigger")
     if len(images) % block_size:
+        fewer = len(images) // block_size * block_size
         raise UsageError(
             f"{len(images)} triggers are not a multiple of the block of {block_size}",
-            hint=f"give {len(images) // block_size * block_size or block_size} images, or choose "
-            "another block size",
+            hint=f"give {f'{fewer} or ' if fewer else ''}{fewer + block_size} images",
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from zkwm.judge.results import Argued, Asked, FirstSeen, TriggerResult, TriggerStatus
+from zkwm.judge.results import Argued, Asked, CheckStatus, FirstSeen, TriggerResult, TriggerStatus
 from zkwm.judge.verdict import CheckedBy, Outcome, Verdict
 from zkwm.report.class_list import class_map_in_words
 from zkwm.report.dates import date_facts
@@ -244,9 +244,18 @@ def _challenge(verdict: Verdict) -> tuple[Fact, ...]:
     recorded = len(verdict.suspect_record)
     tried = verdict.functions_tried or policy.functions_tried
     stated = ", as the challenge states" if verdict.checked_by == CheckedBy.PUBLIC else ""
+    # of this judge only the signature of a verdict has the key
+    another = verdict.checked_by == CheckedBy.JUDGE and any(
+        one.id == "challenge.judge" and one.status == CheckStatus.FAILED for one in verdict.checks
+    )
     return (
-        Fact("Checked by", _CHECKED_BY[verdict.checked_by]),
-        Fact("Judge's key", challenge.judge.fingerprint(), True),
+        Fact(
+            "Checked by",
+            "another judge than the challenge's" if another else _CHECKED_BY[verdict.checked_by],
+        ),
+        Fact(
+            "Challenge's judge" if another else "Judge's key", challenge.judge.fingerprint(), True
+        ),
         Fact("Challenge", challenge.digest.hex(), True),
         Fact("Purpose", challenge.purpose or "none stated"),
         Fact("Standard", demanded),

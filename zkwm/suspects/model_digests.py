@@ -12,7 +12,7 @@ from zkwm.extras import require
 from zkwm_protocols.errors import UsageError, ZkwmError
 from zkwm_protocols.suspect_identity import SuspectKind
 
-WEIGHTS = "model.safetensors"
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
 MOST_FILES = 20
 """Models that one folder may hold."""
 

@@ -40,7 +40,7 @@ def command(model: str, commitment: str, url: str, card: str | None, as_json: bo
     \b
         zkwm card marked/model.onnx --commitment acme.commitment --card README.md
     """
-    from zkwm.model_card.card import card_claim, write_claim
+    from zkwm.model_card.card import card_claim, weights_left_out, write_claim
     from zkwm.model_card.front_matter import section
     from zkwm_cli.terminal import note
     from zkwm_protocols.commitment import FILE_LIMIT, Commitment
@@ -48,6 +48,8 @@ def command(model: str, commitment: str, url: str, card: str | None, as_json: bo
     require_one_stdin(commitment=commitment)
     committed = read_parsed(commitment, FILE_LIMIT, Commitment.from_bytes)
     claim = card_claim(committed, model, url=url)
+    if (left := weights_left_out(model)) is not None:
+        note(f"{left} is not named: it is of a network of your own, which only its ONNX file fixes")
     if card is not None:
         write_claim(card, claim)
         note(f"{card} states that commitment {claim.commitment.hex()[:16]} claims {model}")

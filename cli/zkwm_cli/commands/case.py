@@ -207,6 +207,12 @@ def _print(replay: Replay) -> None:
         "not checked: who owner and judge are, when the suspect was published, and what a verdict "
         "does\nnot say (SPEC.md 10.3)"
     )
+    stated = documents.challenge.test_accuracy
+    if stated is not None and all(step.name != "accuracy" for step in replay.steps):
+        click.echo(
+            f"not repeated: that the model gets {stated.right} of {stated.count} test images "
+            "right, as the challenge\nsays: the archive has no test data"
+        )
 
 
 def _json(replay: Replay) -> dict[str, Any]:

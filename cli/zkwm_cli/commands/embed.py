@@ -131,6 +131,11 @@ def _print(
     if result.trigger_matches is not None:
         note(f"{result.trigger_matches} of {result.trigger_count} triggers get their label")
     note(f"wrote {output}")
+    if _half_learned(result):
+        note(
+            "the mark is not learned whole: more --epochs teach the rest; zkwm check --model "
+            f"{output} says what a judge would be left with"
+        )
     print_result(
         as_json,
         "embed",
@@ -143,6 +148,12 @@ def _print(
         device=result.device,
         model_digest=result.model_digest.hex(),
     )
+
+
+def _half_learned(result: EmbedResult) -> bool:
+    """Whether more than a tenth of the triggers do not get their label."""
+    matches = result.trigger_matches
+    return matches is not None and 10 * matches < 9 * result.trigger_count
 
 
 def _evidence(commitment: Commitment, result: EmbedResult) -> dict[str, Any] | None:

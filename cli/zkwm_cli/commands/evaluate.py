@@ -187,7 +187,9 @@ def _price(read: Callable[[], Grid], output: str, *, as_json: bool) -> None:
         left = "unknown" if line.left is None else duration(line.left)
         text = f"{line.kind} {line.label}: {line.done} there, {line.missing} missing{each}: {left}"
         click.echo(fit(text, sys.stdout))
-    click.echo(f"processor time of what is missing: {duration(seconds)}")
+    known = duration(seconds) if seconds or not unknown else "unknown"
+    beside = " for the lines that were measured here, and more for the others"
+    click.echo(f"processor time of what is missing: {known}{beside if seconds and unknown else ''}")
     if unknown:
         note(f"{unknown} lines were never measured here: --seeds 1 measures each once")
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zkwm_cli.artifacts import Output, require_one_stdin
-from zkwm_cli.exits import decided, print_json
+from zkwm_cli.exits import decided, print_json, usual_hint
 from zkwm_cli.layout import columns
 from zkwm_cli.option_names import in_options
 from zkwm_cli.options import options
@@ -96,7 +96,8 @@ def command(
         )
         checker = judge.open(files[1], files[0] if later else None)
         verdict, error = _verify(checker, files, suspect.model, settings)
-    verdict = replace(verdict, hint=in_options(verdict.hint))
+    usual = "" if error is None or isinstance(error, NotProven) else usual_hint(error, "verify")
+    verdict = replace(verdict, hint=in_options(verdict.hint or usual))
     verdict = verdict.with_names(case.names(judge.public_name))
     _print(verdict, as_json=presentation.as_json)
     _write(verdict, checker, outputs)

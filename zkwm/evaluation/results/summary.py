@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zkwm.evaluation.results.aggregate import squares
+from zkwm.evaluation.results.aggregate import Squares, squares
 from zkwm.evaluation.results.cell import CountedBy
 from zkwm.evaluation.results.outcome import GridResult
 from zkwm_protocols.policy import DEFAULT_THRESHOLD_BITS
@@ -17,13 +17,15 @@ _NAMED = 4
 class Survival:
     """Of one mark: the attacks that leave enough evidence, and those that do not.
 
-    ``declared`` where its owner chose the labels, so that no evidence is stated.
+    ``declared`` where its owner chose the labels, so that no evidence is stated; ``weak`` where
+    there is not enough before any attack.
     """
 
     watermark: str
     kept: tuple[str, ...]
     lost: tuple[str, ...]
     declared: bool
+    weak: bool = False
 
     @property
     def sentence(self) -> str:
@@ -31,6 +33,11 @@ class Survival:
         if self.declared:
             return f"{self.watermark} states no evidence: its owner chose the labels."
         count = len(self.kept) + len(self.lost)
+        if self.weak and not self.kept:
+            return (
+                f"{self.watermark}: less than {DEFAULT_THRESHOLD_BITS} bits before any attack: "
+                "train it for more epochs, or with more triggers."
+            )
         if not count:
             return f"{self.watermark}: no attack on it counts."
         enough = f"at least {DEFAULT_THRESHOLD_BITS} bits are left"
@@ -59,8 +66,17 @@ def survivals(outcome: GridResult) -> tuple[Survival, ...]:
         stated = [pair for pair in counted if pair[1].has_evidence or pair[2].has_evidence]
         kept = tuple(name for name, *both in stated if any(square.enough for square in both))
         lost = tuple(name for name, *_ in stated if name not in kept)
-        marks.append(Survival(entry.label, kept, lost, bool(counted) and not stated))
+        weak = _weak(outcome, entry.label, by_matches, by_ranks)
+        marks.append(Survival(entry.label, kept, lost, bool(counted) and not stated, weak))
     return tuple(marks)
+
+
+def _weak(outcome: GridResult, mark: str, *by: Squares) -> bool:
+    """Whether a mark states evidence before any attack, and by no way enough of it."""
+    labels = [entry.label for entry in outcome.grid.attacks if entry.name == BASELINE]
+    before = [one[mark, label] for one in by for label in labels if (mark, label) in one]
+    stated = [square for square in before if square.has_evidence]
+    return bool(stated) and not any(square.enough for square in stated)
 
 
 def headline(marks: tuple[Survival, ...]) -> str:
@@ -73,8 +89,8 @@ def headline(marks: tuple[Survival, ...]) -> str:
         f"Of {len(stated)} {'mark' if len(stated) == 1 else 'marks'} with evidence "
         f"{whole or 'none'} {'keeps' if whole < 2 else 'keep'} "
         f"the {DEFAULT_THRESHOLD_BITS} bits that a judge usually demands under every attack "
-        "that counts: after the judge's allowances, in the worst seed, by matches or, where the "
-        "judge gets scores, by ranks."
+        "that counts: after the judge's allowances, in the worst seed that counts, by matches or, "
+        "where the judge gets scores, by ranks."
     )
 
 

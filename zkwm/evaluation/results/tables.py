@@ -77,7 +77,9 @@ def _headed(grid: Grid, label: str) -> str:
 
 def _worst(seeds: int) -> str:
     """Which seed a number is of."""
-    return "the only seed" if seeds == 1 else f"the worst of {seeds} seeds"
+    if seeds == 1:
+        return "the only seed"
+    return f"the worst of {seeds} seeds, or of those in which the attack counts"
 
 
 def scheme_table(outcome: GridResult) -> Table:

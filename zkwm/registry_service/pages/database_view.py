@@ -70,12 +70,17 @@ class DatabaseView:
         self._keys = keys
         self._policy = policy
         self._judges = frozenset(one.signing for one in judges)
+        self._published = {one.fingerprint(): one.signing.fingerprint() for one in judges}
         self._bundle = lru_cache(_BUNDLES_HELD)(log.files.entries)
         self._entry = lru_cache(_ENTRIES_HELD)(self._read)
 
     def trusts(self, key: PublicKey) -> bool:
         """By the files of judges that were there at the service's start."""
         return key in self._judges
+
+    def judges_key(self, fingerprint: str) -> str | None:
+        """By the same files."""
+        return self._published.get(fingerprint)
 
     def log_state(self) -> LogState:
         """The log as it stands. Raises CouldNotCheck or Malformed."""

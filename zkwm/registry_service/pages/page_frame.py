@@ -146,6 +146,8 @@ def error_of(
     request: Request, settings: PagesSettings, status: int, detail: str, hint: str
 ) -> Response:
     """A page about an error; it reads nothing, since that may be what failed."""
+    if detail == HTTPStatus.NOT_FOUND.phrase:  # a path that the service has nothing under
+        detail = "there is no page with this address"
     html = render(
         "error.html.j2",
         registry=settings.name, address="", path="", here="", head=None, origin="", most=0,

@@ -99,8 +99,14 @@ def _by_digest(view: RegistryView, name: str) -> list[Found]:
 
 
 def _by_key(view: RegistryView, fingerprint: str) -> list[Found]:
-    """A key's page."""
-    values = key_values(view, fingerprint)
-    if values is None:
+    """A key's page; that of the key with which a judge signs, by the fingerprint they publish."""
+    signing = view.judges_key(fingerprint)
+    shown = signing or fingerprint
+    if key_values(view, shown) is None:
         return []
-    return [Found("Key", fingerprint, f"/keys/{fingerprint}", "in the log, or in a commitment")]
+    says = (
+        "in the log, or in a commitment"
+        if signing is None
+        else "the key with which the judge of this fingerprint signs"
+    )
+    return [Found("Key", shown, f"/keys/{shown}", says)]

@@ -110,6 +110,9 @@ class RegistryView(Protocol):
     def trusts(self, key: PublicKey) -> bool:
         """Whether this is the signing key of a judge whom the operator trusts now."""
 
+    def judges_key(self, fingerprint: str) -> str | None:
+        """The fingerprint of the key with which such a judge signs, by the one they publish."""
+
     def log_state(self) -> LogState:
         """The log as it stands."""
 

@@ -245,6 +245,10 @@ def test_the_summary_says_what_survived(outcome: GridResult, cell: Made) -> None
     assert headline(marks).startswith("Of 1 mark with evidence none keeps the 40 bits")
     lost = survivals(GridResult(grid, cells[:2], {}, (), (), 0.0))
     assert [mark.sentence for mark in lost] == ["A: less than 40 bits under the only attack."]
+    weak = survivals(
+        GridResult(grid, (cell(attack="none", evidence=9.0), cells[1]), {}, (), (), 0.0)
+    )
+    assert weak[0].sentence.startswith("A: less than 40 bits before any attack")
 
 
 def test_small_figures_share_their_axes(outcome: GridResult) -> None:

@@ -241,6 +241,7 @@ def test_a_revocation_of_the_future_ends_no_key(registry: FilledRegistry) -> Non
         ("{statement}", ["Statement"]),
         ("{key}", ["Key"]),
         ("{spelled}", ["Key"]),
+        ("{judge}", ["Key"]),
         (ADDRESS, ["Commitment registered"]),
         ("ab" * 32, []),
         ("<i>", []),
@@ -254,7 +255,7 @@ def test_search(get: Get, registry: FilledRegistry, query: str, kinds: list[str]
         claim=registry.challenges[0].digest.hex(),
         file=hashlib.sha256(registry.verdict_file).hexdigest(),
         statement=hashlib.sha256(registry.entries[3].statement.to_bytes()).hexdigest(),
-        key=key, spelled=key.upper().replace("-", " "),
+        key=key, spelled=key.upper().replace("-", " "), judge=registry.judge.public.fingerprint(),
     )  # fmt: skip
     found = read(get, f"/search?q={text.replace(' ', '%20')}")
     shown = found.text
@@ -293,6 +294,7 @@ def test_errors_elsewhere_are_pages_for_browsers_alone(get: Get) -> None:
     shown = get("/v1/nothing", Accept=BROWSER)
     assert (shown.status, shown.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert "Error 404" in Page(shown.text).text
+    assert "There is no page with this address" in Page(shown.text).text
     for program in ("application/json", "*/*", "", "application/problem+json, text/html"):
         told = get("/v1/nothing", Accept=program)
         assert (told.status, told.headers["content-type"]) == (404, "application/problem+json")
