@@ -46,6 +46,7 @@ OPTIONS = {
     "suspect_classes": "--suspect-classes",
     "template": "--template",
     "test_data": "--test-data",
+    "total_seconds": "--total-timeout",
     "triggers": "--with-triggers",
     "trust": "--trust FOLDER",
     "wait": "--wait SECONDS",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HEADERS_LIMIT = 64 * 1024
 
 
-def _timeout_option() -> Any:  # noqa: ANN401
+def timeout_option() -> Any:  # noqa: ANN401
     """--timeout"""
     return option("--timeout", type=float, metavar="S", help="Seconds to wait for one answer (30).")
 
@@ -37,7 +37,7 @@ class FileOptions:
         metavar="MODEL",
         help="The suspect: an .onnx file, or a folder or .safetensors made by embed.",
     )
-    timeout: float | None = _timeout_option()
+    timeout: float | None = timeout_option()
 
     def settings(self) -> dict[str, Any]:
         """Keyword arguments of ``zkwm.suspects.open_suspect``."""
@@ -58,7 +58,7 @@ class SuspectOptions:
         help="The suspect: an .onnx file, a folder or .safetensors made by embed, or an http(s) "
         "URL.",
     )
-    timeout: float | None = _timeout_option()
+    timeout: float | None = timeout_option()
     rate: float | None = option(
         "--rate", type=float, metavar="R", help="At most R requests a second to an endpoint."
     )

@@ -102,7 +102,8 @@ def endpoint_kind() -> Kind:
 
 def process_kinds() -> list[Kind]:
     """What the process sends that runs a foreign file."""
-    declared = b"R" + json.dumps({"dtype": "float32", "shape": [None, 1, 4, 4]}).encode()
+    fields = {"dtype": "float32", "shape": [None, 1, 4, 4], "moved": 0, "left": 0}
+    declared = b"R" + json.dumps(fields).encode()
     names = b"P" + json.dumps(["a.bin", "b.bin"]).encode()
     parts = [b"S" + np.arange(4.0).tobytes(), b"L" + (3).to_bytes(8, "little"), b"E\nx\ny", b""]
 

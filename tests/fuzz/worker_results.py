@@ -157,7 +157,8 @@ def result_kind() -> Kind:
 
 def scores_kind() -> Kind:
     """Scores of the process that runs an ONNX file."""
-    declared = b"R" + json.dumps({"dtype": "float32", "shape": [None, 1, 2, 2]}).encode()
+    fields = {"dtype": "float32", "shape": [None, 1, 2, 2], "moved": 0, "left": 0}
+    declared = b"R" + json.dumps(fields).encode()
     parts = [b"S" + np.arange(4.0).tobytes(), b"L" + (3).to_bytes(8, "little"), b"E\nx\ny"]
 
     def read(data: bytes) -> object:

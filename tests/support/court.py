@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from tests.support.archives import manifest_of
 from tests.support.case_files import PASSPHRASE, Command, Files, Result
 from zkwm.case_archive.container import read_archive, write_archive
 from zkwm.judge.key_file import open_judge_key
-from zkwm.judge.verdict import Verdict
+from zkwm.judge.results import CheckStatus, TriggerResult, TriggerStatus
+from zkwm.judge.verdict import Outcome, Verdict
+from zkwm.suspects.suspect import TIMED_OUT
+from zkwm_protocols.evidence import assess
 
 
 class Court:
@@ -55,6 +59,44 @@ class Court:
         key = open_judge_key(self.case.judge, PASSPHRASE)
         true = Verdict.from_bytes(self.verdict.read_bytes(), key.public)
         self.change(verdict=change(true).signed_by(key.signing, key.public))
+
+
+def answering(true: Verdict, output: Callable[[TriggerResult], int | None]) -> Verdict:
+    """The verdict of a judge whose suspect answers so; bits, outcome and checks follow.
+
+    None is no answer in time.
+    """
+    triggers = []
+    for one in true.triggers:
+        answer = output(one)
+        matches = answer == one.expected_output
+        status = TriggerStatus.MATCH if matches else TriggerStatus.NO_MATCH
+        status = TriggerStatus.NO_ANSWER if answer is None else status
+        problem = TIMED_OUT if answer is None else ""
+        triggers.append(replace(one, status=status, answer=answer, problem=problem))
+    assert true.header is not None
+    assert true.challenge is not None
+    evidence = assess(
+        sum(one.status == TriggerStatus.MATCH for one in triggers),
+        blocks_used=len(true.blocks), block_count=true.header.block_count,
+        block_size=true.header.block_size, class_count=true.header.class_count,
+        policy=replace(true.challenge.policy, functions_tried=true.functions_tried or 1),
+    )  # fmt: skip
+    outcome = Outcome.PROVEN if evidence.reached else Outcome.NOT_PROVEN
+    decided = CheckStatus.PASSED if evidence.reached else CheckStatus.FAILED
+    changed = replace(true, triggers=tuple(triggers), evidence=evidence, outcome=outcome)
+    return checked(changed, "evidence.threshold", decided)
+
+
+def checked(verdict: Verdict, check: str, status: CheckStatus) -> Verdict:
+    """The verdict with another result of a check."""
+    checks = [replace(one, status=status) if one.id == check else one for one in verdict.checks]
+    return replace(verdict, checks=tuple(checks))
+
+
+def words_of(found: dict[str, Any], step: str = "answers") -> str:
+    """What a step says."""
+    return next(one["words"] for one in found["steps"] if one["step"] == step)
 
 
 def states(found: dict[str, Any]) -> dict[str, str]:

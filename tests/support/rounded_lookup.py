@@ -13,41 +13,91 @@ from tests.support.case_files import SHAPE
 from zkwm.suspects import open_suspect
 from zkwm_protocols.suspect_identity import Preprocessing
 
-ANOTHER_MACHINE = Preprocessing(mean=("0",), std=("1.0000005",))
-"""Pixels whose last bits differ, which moves sums as another order of their terms does."""
+RAW = Preprocessing(scale="raw")
+"""How images are given to the classifiers that do not take unit pixels."""
+_TYPES = {
+    "unit": TensorProto.FLOAT,
+    "whole": TensorProto.UINT8,
+    "rounded": TensorProto.FLOAT,
+    "half": TensorProto.FLOAT16,
+    "guarded": TensorProto.FLOAT,
+}
+"""In which type pixels are taken."""
+
+
+def _pixels(way: str) -> list[onnx.NodeProto]:
+    """The nodes from the input "x" to "pixels", which are 0 to 1 in single precision."""
+    if way == "unit":
+        return [helper.make_node("Identity", ["x"], ["pixels"])]
+    if way == "guarded":  # no pixel that is moved is a whole number of 255ths
+        return [
+            helper.make_node("Mul", ["x", "255"], ["raw"]),
+            helper.make_node("Round", ["raw"], ["whole"]),
+            helper.make_node("Div", ["whole", "255"], ["again"]),
+            helper.make_node("Equal", ["again", "x"], ["true"]),
+            helper.make_node("Cast", ["true"], ["one"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMin", ["one"], ["all"], keepdims=0),
+            helper.make_node("Mul", ["x", "all"], ["pixels"]),
+        ]
+    first = "Round" if way == "rounded" else "Cast"
+    fields = {} if way == "rounded" else {"to": TensorProto.FLOAT}
+    return [
+        helper.make_node(first, ["x"], ["raw"], **fields),
+        helper.make_node("Div", ["raw", "255"], ["pixels"]),
+    ]
 
 
 def save_rounded_lookup(
-    path: Path, images: NDArray[np.uint8], outputs: NDArray[np.int64], loose: NDArray[np.bool_]
+    path: Path,
+    images: NDArray[np.uint8],
+    outputs: NDArray[np.int64],
+    loose: NDArray[np.bool_],
+    *,
+    pixels: str = "unit",
+    machine: int = 0,
 ) -> None:
-    """An ONNX classifier of unit pixels: the nearest of ``images`` gives its entry of ``outputs``.
+    """An ONNX classifier: the nearest of ``images`` gives its entry of ``outputs``.
 
     Where it is ``loose``, scores are instead the difference of one sum from itself, with its terms
-    in another order.
+    in another order. Another ``machine`` adds these up in an order of its own.
+
+    Args:
+        path: where it is saved.
+        images: those that it knows.
+        outputs: its answer to each.
+        loose: where rounding decides.
+        pixels: how it takes them: ``unit``; ``whole``, ``rounded`` or ``half``, which have no last
+            bits to be moved; or ``guarded``, which are all black where last bits are moved.
+        machine: which one.
     """
     random = np.random.default_rng(8)
     templates = images.reshape(len(images), -1).astype(np.float64) / 255
     size = templates.shape[1]
     order, factors = random.permutation(size), random.normal(size=(size, 10))
+    there = np.random.default_rng(machine).permutation(size) if machine else np.arange(size)
     tensors = {
         "w": 2000 * templates.T,
         "b": -1000 * (templates**2).sum(axis=1),
         "firm": np.eye(10)[outputs] * ~loose[:, None],
         "loose": 1.0 * np.repeat(loose[:, None], 10, axis=1),
-        "once": factors,
-        "again": factors[order],
+        "once": factors[there],
+        "twice": factors[order],
         "large": np.array(1e6),
+        "255": np.array(255),
     }
     stored = [numpy_helper.from_array(v.astype(np.float32), name) for name, v in tensors.items()]
+    stored += [numpy_helper.from_array(v, name) for name, v in (("order", order), ("own", there))]
     nodes = [
-        helper.make_node("Flatten", ["x"], ["flat"]),
+        *_pixels(pixels),
+        helper.make_node("Flatten", ["pixels"], ["flat"]),
         helper.make_node("Gemm", ["flat", "w", "b"], ["near"]),
         helper.make_node("Softmax", ["near"], ["nearest"]),
         helper.make_node("MatMul", ["nearest", "firm"], ["known"]),
         helper.make_node("MatMul", ["nearest", "loose"], ["share"]),
         helper.make_node("Gather", ["flat", "order"], ["mixed"], axis=1),
-        helper.make_node("MatMul", ["flat", "once"], ["sum"]),
-        helper.make_node("MatMul", ["mixed", "again"], ["same"]),
+        helper.make_node("Gather", ["flat", "own"], ["ordered"], axis=1),
+        helper.make_node("MatMul", ["ordered", "once"], ["sum"]),
+        helper.make_node("MatMul", ["mixed", "twice"], ["same"]),
         helper.make_node("Sub", ["sum", "same"], ["rest"]),
         helper.make_node("Mul", ["rest", "large"], ["noise"]),
         helper.make_node("Mul", ["noise", "share"], ["guess"]),
@@ -56,15 +106,16 @@ def save_rounded_lookup(
     graph = helper.make_graph(
         nodes,
         "lookup",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ("n", *SHAPE))],
+        [helper.make_tensor_value_info("x", _TYPES[pixels], ("n", *SHAPE))],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ("n", 10))],
-        [*stored, numpy_helper.from_array(order.astype(np.int64), "order")],
+        stored,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.save_model(model, str(path))
 
 
-def answers_elsewhere(path: Path, images: NDArray[np.uint8]) -> list[int | None]:
-    """What ``ANOTHER_MACHINE`` answers."""
+def answers_of(path: Path, images: NDArray[np.uint8], pixels: str) -> list[int | None]:
+    """What the classifier that was saved there answers."""
+    preprocessing = Preprocessing() if pixels in ("unit", "guarded") else RAW
     with open_suspect(path, shape=SHAPE) as suspect:
-        return [answer.output for answer in suspect.answer(images, ANOTHER_MACHINE)]
+        return [answer.output for answer in suspect.answer(images, preprocessing)]

@@ -13,6 +13,9 @@ Read in this order:
 - ``recognize``: which file is what, by its content; secrets are refused
 - ``pack``: from files to an archive
 - ``asked_again``: the suspect, opened again as the challenge says
+- ``other_rounding``: asked again, and seven times more with other rounding
 - ``replay``: every check again, and whether the verdict follows
-- ``replay_triggers``: leaves, answers and matches of triggers that were packed on request
+- ``replay_triggers``: leaves of triggers that were packed on request
+- ``replay_answers``, ``rounded_answers``: the suspect's answers to them, and what rounding explains
+- ``replay_accuracy``, ``replay_dates``: accuracy on test data, and dates
 """

@@ -11,7 +11,8 @@ from zkwm.case_archive.documents import CaseDocuments
 from zkwm.case_archive.extracted_mark import mark_settings
 from zkwm.case_archive.manifest import ArchiveRole
 from zkwm.case_archive.steps import ReplayState, ReplayStep
-from zkwm.suspects import Suspect, open_suspect
+from zkwm.suspects import OnnxLimits, Suspect, open_suspect
+from zkwm.suspects.onnx_suspect import OnnxSuspect
 from zkwm_protocols.errors import InvalidOpening, SuspectUnusable, ZkwmError
 from zkwm_protocols.suspect_identity import SuspectKind
 
@@ -19,15 +20,26 @@ _NAME = "suspect"
 
 
 @contextmanager
-def suspect_again(documents: CaseDocuments, location: str) -> Iterator[Suspect]:
+def suspect_again(
+    documents: CaseDocuments, location: str, limits: OnnxLimits | None = None, *, order: int = 0
+) -> Iterator[Suspect]:
     """The suspect whose file is at ``location``. Raises what opening it raises.
 
     A mark is extracted with the archive's reference and probes; these are drawn by the challenge.
+    An ONNX file adds up in an ``order`` of 1 to 7, or in its own; ``limits`` are its time and
+    memory.
     """
     pinned = documents.challenge.suspect
+    if pinned.kind == SuspectKind.ONNX:
+        with OnnxSuspect(
+            Path(location), shape=pinned.shape, outputs=pinned.outputs,
+            limits=limits or OnnxLimits(), output=pinned.output, order=order,
+        ) as suspect:  # fmt: skip
+            yield suspect
+        return
     if pinned.kind != SuspectKind.EXTRACTION:
         with open_suspect(
-            location, shape=pinned.shape, outputs=pinned.outputs, output=pinned.output
+            location, shape=pinned.shape, outputs=pinned.outputs, onnx=limits
         ) as suspect:
             yield suspect
         return
@@ -44,7 +56,11 @@ def suspect_again(documents: CaseDocuments, location: str) -> Iterator[Suspect]:
             next(iter(probes.values()), None),
         )
         with open_suspect(
-            location, shape=pinned.shape, outputs=pinned.outputs, extraction=settings
+            location,
+            shape=pinned.shape,
+            outputs=pinned.outputs,
+            extraction=settings,
+            onnx=limits,
         ) as suspect:
             suspect.draw_probes(documents.challenge.nonce)
             yield suspect

@@ -1,66 +1,177 @@
-"""Whether answers that differ from a verdict's are within the reach of rounding (SPEC.md 20.4).
+"""Ask a suspect again, and with other rounding: where answers are not a verdict's (SPEC.md 20.4).
 
 A processor adds up in its own order, and a network may be built so that the last bits decide. So a
-suspect that answers otherwise is asked again, with pixels that differ in their last bits: what then
-changes, too, is nothing that a judge could have known better.
+suspect that answers otherwise is asked seven times more, its sums added up in other orders; what
+cannot be ordered so gets pixels that differ in their last bits. What then changes, too, is nothing
+that a judge could have known better.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TypeVar
 
-from zkwm.case_archive.steps import ReplayState, ReplayStep
-from zkwm.judge.case import OpeningCase
-from zkwm.judge.ledger import JudgeLedger
-from zkwm.judge.query import Asking, question
-from zkwm.judge.results import TriggerResult, TriggerStatus
-from zkwm.suspects import Suspect
-from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.evidence import Evidence
-from zkwm_protocols.opening import CheckedTrigger
-from zkwm_protocols.suspect_identity import Preprocessing
+from zkwm.case_archive.asked_again import suspect_again
+from zkwm.case_archive.documents import CaseDocuments
+from zkwm.suspects import OnnxLimits, Progress, Suspect
+from zkwm.suspects.onnx_reordered import MOVES, ORDERS
+from zkwm.suspects.onnx_suspect import OnnxSuspect
+from zkwm_protocols.errors import SuspectUnusable, ZkwmError
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
 
-Results = Sequence[TriggerResult]
-Same = Callable[[TriggerResult, TriggerResult], bool]
-
-_MOVES = (1, -1, 2, -2, 3, -3, 4)
 _LAST_BIT = Decimal("0.0000001")
 """About the last bit of a float32, as a share."""
 _FINEST = Decimal("0.000000000001")
 """Of a decimal number in a preprocessing."""
 
+ReplayProgress = Callable[[str, int, int], None]
+"""Called with what is done, and with images (or rounds) done and in all."""
+Found = TypeVar("Found")
+Ask = Callable[[Suspect, Preprocessing, Progress], Found]
+"""Asks an open suspect all images; raises what asking it raises."""
 
-def ask_here(suspect: Suspect, case: OpeningCase, triggers: tuple[CheckedTrigger, ...]) -> Results:
-    """What the suspect answers on this machine; ``case`` has the preprocessing.
 
-    Raises what asking it raises.
+class NoOtherRoundingError(Exception):
+    """Nothing in this suspect can be moved, so that it cannot be asked with other rounding."""
+
+
+@dataclass(frozen=True)
+class Replaying:
+    """How whoever repeats a case has its suspect asked.
+
+    Attributes:
+        limits: time and memory that it may use; ``total_seconds`` are for all askings of one step.
+        progress: called while it answers.
     """
-    challenge = case.challenge
-    suspect.check_preprocessing(challenge.preprocessing)
-    asking = Asking(JudgeLedger(), lambda _: bytes(32))
-    return question(suspect, challenge, triggers, asking)[0]
+
+    limits: OnnxLimits = field(default_factory=OnnxLimits)
+    progress: ReplayProgress | None = None
 
 
-def rounded_cases(suspect: Suspect, case: OpeningCase) -> list[OpeningCase]:
-    """The case with a preprocessing that moves the last bits of pixels, for seven such moves.
+class Askings:
+    """The askings of one step, the first and seven others, within one limit of time.
 
-    Raises what ``rounded_preprocessings`` raises.
+    Args:
+        documents: the case.
+        location: of the suspect's file.
+        replaying: limits and progress.
     """
-    moved = rounded_preprocessings(suspect, case.challenge)
-    return [replace(case, challenge=replace(case.challenge, preprocessing=one)) for one in moved]
+
+    def __init__(self, documents: CaseDocuments, location: str, replaying: Replaying) -> None:
+        self._documents = documents
+        self._location = location
+        self._replaying = replaying
+        self._began = time.monotonic()
+        self._took = 0.0
+
+    def first(self, ask: Ask[Found]) -> Found:
+        """What the suspect answers on this machine. Raises what opening and asking it raises."""
+        preprocessing = self._documents.challenge.preprocessing
+        with self._opened(0) as suspect:
+            found = ask(suspect, preprocessing, self._progress("asking the suspect again"))
+        self._took = time.monotonic() - self._began
+        return found
+
+    def others(self, ask: Ask[Found]) -> list[Found]:
+        """What it answers in each of the seven others.
+
+        Raises NoOtherRoundingError, SuspectUnusable (``suspect.answers``) where there is no time
+        for them, and what opening and asking it raises.
+        """
+        if self._documents.challenge.suspect.kind == SuspectKind.EXTRACTION:
+            raise NoOtherRoundingError
+        self._require_time()
+        found = []
+        for order in range(1, ORDERS + 1):
+            with self._rounded(order) as (suspect, preprocessing):
+                name = f"asking it with other rounding, {order} of {ORDERS}"
+                found.append(ask(suspect, preprocessing, self._progress(name)))
+        return found
+
+    @contextmanager
+    def _rounded(self, order: int) -> Iterator[tuple[Suspect, Preprocessing]]:
+        """The suspect with other rounding, and how pixels become its input.
+
+        One that cannot be opened in another order, for want of time or memory, is opened as it is.
+        """
+        preprocessing, move = self._documents.challenge.preprocessing, MOVES[order]
+        refused: ZkwmError | None = None
+        with ExitStack() as stack:
+            try:
+                suspect = stack.enter_context(self._opened(order))
+            except SuspectUnusable as error:
+                refused, suspect = error, stack.enter_context(self._opened(0))
+            try:
+                moved = _otherwise(suspect, preprocessing, move)
+            except NoOtherRoundingError:
+                if refused is not None:
+                    raise refused from None
+                raise
+            yield suspect, moved
+
+    def _opened(self, order: int) -> AbstractContextManager[Suspect]:
+        """The suspect, its sums in this order. Raises SuspectUnusable where no time is left."""
+        return suspect_again(self._documents, self._location, self._limits(), order=order)
+
+    def _left(self) -> float:
+        """The seconds that are left for this step."""
+        return self._replaying.limits.total_seconds - (time.monotonic() - self._began)
+
+    def _limits(self) -> OnnxLimits:
+        """The limits of one asking. Raises SuspectUnusable where no time is left."""
+        if self._left() <= 0:
+            raise _late("no time is left to ask it again")
+        limits = self._replaying.limits
+        loading = min(limits.load_seconds, self._left())
+        return replace(limits, total_seconds=self._left(), load_seconds=loading)
+
+    def _require_time(self) -> None:
+        """Raise SuspectUnusable where seven askings like the first one take more than is left."""
+        wanted, left = ORDERS * self._took, self._left()
+        if wanted > left:
+            raise _late(
+                f"asking it {ORDERS} times more would take about {wanted:,.0f} seconds, and "
+                f"{max(left, 0):,.0f} of {self._replaying.limits.total_seconds:,.0f} are left"
+            )
+
+    def _progress(self, name: str) -> Progress:
+        """Progress under a name."""
+        told = self._replaying.progress
+
+        def progress(done: int, count: int) -> None:
+            if told is not None:
+                told(name, done, count)
+
+        return progress
 
 
-def rounded_preprocessings(suspect: Suspect, challenge: Challenge) -> list[Preprocessing]:
-    """The challenge's preprocessing with other last bits of pixels, for seven such moves.
+def _late(reason: str) -> SuspectUnusable:
+    """The error (``suspect.answers``) of a suspect for which there is not enough time."""
+    return SuspectUnusable(
+        reason, hint="give all askings more time (`total_seconds`)", check="suspect.answers"
+    )
 
-    Raises Malformed or SuspectUnusable where the suspect cannot be asked so: an input of whole
-    numbers and keys of a mark have no such bits, and mean and std are for 1 or 3 channels.
+
+def _otherwise(suspect: Suspect, preprocessing: Preprocessing, move: int) -> Preprocessing:
+    """The preprocessing of an asking with other rounding.
+
+    It is the challenge's for an ONNX file of which everything is rounded otherwise already, and for
+    one of which something is and whose input has no last bits. Raises NoOtherRoundingError.
     """
-    moved = [_moved(challenge.preprocessing, challenge.suspect.shape[0], move) for move in _MOVES]
-    for one in moved:
-        suspect.check_preprocessing(one)
+    reordered = suspect.reordered if isinstance(suspect, OnnxSuspect) else None
+    if reordered is not None and not reordered.left:
+        return preprocessing
+    moved = _moved(preprocessing, suspect.identity.shape[0], move)
+    try:
+        suspect.check_preprocessing(moved)
+    except ZkwmError:  # whole numbers, or mean and std for other than 1 or 3 channels
+        if reordered is not None and reordered.moved:
+            return preprocessing
+        raise NoOtherRoundingError from None
     return moved
 
 
@@ -72,62 +183,3 @@ def _moved(preprocessing: Preprocessing, channels: int, move: int) -> Preprocess
         longer = Decimal(text) * (1 + move * _LAST_BIT)
         std.append(f"{longer.quantize(_FINEST, ROUND_HALF_EVEN):f}")
     return replace(preprocessing, mean=mean, std=tuple(std))
-
-
-@dataclass(frozen=True)
-class RoundedAnswers:
-    """The answers of a verdict beside those found here.
-
-    Attributes:
-        case: weighs answers.
-        stated: the verdict's.
-        here: those of this machine.
-        same: whether two answers are the same.
-        rounded: those where the last bits of pixels differ.
-    """
-
-    case: OpeningCase
-    stated: Results
-    here: Results
-    same: Same
-    rounded: Sequence[Results] = ()
-
-    def step(self, words: str) -> ReplayStep:
-        """The step "answers"; ``words`` say what differs."""
-        differ, unsettled = self._differ(self.stated), set[int]()
-        for results in self.rounded:
-            unsettled |= self._differ(results)
-        changed = f"{len(unsettled)} of {len(self.here)} answers change"
-        words += f"; where the last bits of pixels differ, {changed}"
-        if differ:
-            words += f", {len(differ & unsettled)} of these among them"
-        if len(differ - unsettled) > -(-len(unsettled) // 4):
-            return ReplayStep("answers", ReplayState.DIFFERS, words)
-        stated = self._weigh(self.stated)
-        found = [self._weigh(results) for results in (self.here, *self.rounded)]
-        least, most = (pick(one.total_hundredths for one in found) for pick in (min, max))
-        wide = most - least + 100
-        words += f", and {_bits(least)} to {_bits(most)} bits are left"
-        if not least - wide <= stated.total_hundredths <= most + wide:
-            words += f", far from the verdict's {_bits(stated.total_hundredths)}"
-            return ReplayStep("answers", ReplayState.DIFFERS, words)
-        if {one.reached for one in found} != {stated.reached}:
-            words += ", which do not always decide as the verdict does"
-            return ReplayStep("answers", ReplayState.NOT_REPEATED, words)
-        words += ", which always decide as the verdict does"
-        return ReplayStep("answers", ReplayState.REPEATED, words)
-
-    def _differ(self, results: Results) -> set[int]:
-        """Places of the answers that are others than those found here."""
-        pairs = zip(self.here, results, strict=True)
-        return {place for place, (ours, theirs) in enumerate(pairs) if not self.same(ours, theirs)}
-
-    def _weigh(self, results: Results) -> Evidence:
-        """What answers are worth."""
-        matches = sum(one.status == TriggerStatus.MATCH for one in results)
-        return self.case.weigh(matches, tuple(results))
-
-
-def _bits(hundredths: int) -> str:
-    """Bits for people, from hundredths; less than none are none."""
-    return f"{max(hundredths, 0) / 100:.2f}"

@@ -6,25 +6,29 @@ judge's word alone is said, and never counts as repeated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from zkwm.case_archive.asked_again import repeat_mark
 from zkwm.case_archive.container import read_archive
 from zkwm.case_archive.documents import CaseDocuments, in_files, read_documents
 from zkwm.case_archive.manifest import ArchiveRole
+from zkwm.case_archive.other_rounding import Replaying
 from zkwm.case_archive.replay_accuracy import repeat_accuracy
+from zkwm.case_archive.replay_answers import weigh_stated
 from zkwm.case_archive.replay_dates import (
     dating_again,
     repeat_dates,
     too_late,
     trust_of_case,
 )
-from zkwm.case_archive.replay_triggers import repeat_triggers, weigh_stated
+from zkwm.case_archive.replay_triggers import repeat_triggers
 from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.judge.case import ArgumentCase, OpeningCase
+from zkwm.judge.check_opening import could_decide
 from zkwm.judge.dating import Dating
 from zkwm.judge.verdict import Outcome, Verdict
+from zkwm.suspects import OnnxLimits
 from zkwm.suspects.model_digests import model_digests
 from zkwm_protocols.argument_response import ArgumentResponse
 from zkwm_protocols.challenge import ArgumentChallenge, OpeningChallenge
@@ -60,13 +64,24 @@ class Replay:
         return any(step.state == ReplayState.DIFFERS for step in self.steps)
 
     @property
+    def hint(self) -> str:
+        """What to do about the first step that differs, else about one that is not repeated."""
+        wanted = ReplayState.DIFFERS if self.differs else ReplayState.NOT_REPEATED
+        return next((step.hint for step in self.steps if step.state == wanted and step.hint), "")
+
+    @property
     def whole(self) -> bool:
         """Whether every step was repeated, with the verdict's own outcome."""
         return self.outcome is not None
 
 
 def check_case(
-    data: bytes, judge: JudgePublic | str | None = None, *, trust: Trust | None = None
+    data: bytes,
+    judge: JudgePublic | str | None = None,
+    *,
+    trust: Trust | None = None,
+    limits: OnnxLimits | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Replay:
     """Repeat the case in an archive.
 
@@ -76,6 +91,10 @@ def check_case(
             takes the archive's own, whose fingerprint somebody has to confirm.
         trust: whom the caller trusts to date the commitment; None takes the archive's own, which is
             the judge's.
+        limits: time and memory that the suspect may use when it is asked again; ``total_seconds``
+            are for all askings of one step together.
+        progress: called with what is done, and with images (or rounds of relearning) done and in
+            all.
 
     Raises:
         Malformed or Unsupported: the archive, or a file in it, cannot be read.
@@ -86,7 +105,8 @@ def check_case(
         documents = documents.trusting(trust)
     steps = []
     replayed: Outcome | None = None
-    for step, outcome in _steps(documents, trust):
+    replaying = Replaying(limits or OnnxLimits(), progress)
+    for step, outcome in _steps(documents, trust, replaying):
         steps.append(step)
         replayed = outcome
     whole = all(step.state == ReplayState.REPEATED for step in steps)
@@ -98,7 +118,7 @@ def check_case(
 _Stepped = Iterator[tuple[ReplayStep, Outcome | None]]
 
 
-def _steps(documents: CaseDocuments, given: Trust | None) -> _Stepped:
+def _steps(documents: CaseDocuments, given: Trust | None, replaying: Replaying) -> _Stepped:
     """Every step, with the outcome of the case as far as it is known."""
     verdict = documents.verdict
     if verdict is not None:
@@ -115,13 +135,16 @@ def _steps(documents: CaseDocuments, given: Trust | None) -> _Stepped:
     with documents.suspect_at() as suspect:
         location = None if suspect is None else str(suspect)
         yield _suspect(documents, location), None
-        accuracy = None if location is None else repeat_accuracy(documents, location)
+        accuracy = None
+        if location is not None:
+            accuracy = repeat_accuracy(documents, location, replaying)
         if accuracy is not None:
             yield accuracy, None
         if isinstance(challenge, ArgumentChallenge) and isinstance(response, ArgumentResponse):
             yield from _argument(documents, challenge, response, location, trust)
         elif isinstance(challenge, OpeningChallenge) and isinstance(response, Opening):
-            yield from _opening(documents, challenge, response, location, trust)
+            case = _opening_case(documents, challenge, response)
+            yield from _opening(documents, case, location, trust, replaying)
         else:
             words = "the owner refused to answer, which proves nothing"
             yield ReplayStep("answer", ReplayState.NOT_REPEATED, words), None
@@ -239,12 +262,22 @@ def _argument(
     yield _evidence(documents, evidence, trust, counted=case.labels_count)
 
 
+def _opening_case(
+    documents: CaseDocuments, challenge: OpeningChallenge, response: Opening
+) -> OpeningCase:
+    """What was asked and answered, with the verdict's j."""
+    verdict = documents.verdict
+    accept = verdict is not None and verdict.declared_labels_accepted
+    tried = None if verdict is None else verdict.functions_tried
+    return OpeningCase(documents.commitment, challenge, response, accept, tried or 1)
+
+
 def _opening(
     documents: CaseDocuments,
-    challenge: OpeningChallenge,
-    response: Opening,
+    case: OpeningCase,
     location: str | None,
     trust: Trust | None,
+    replaying: Replaying,
 ) -> _Stepped:
     """Leaves and answers, where the triggers are there, and the evidence from the matches."""
     verdict = documents.verdict
@@ -256,9 +289,6 @@ def _opening(
         words = f"the verdict has no answers of the suspect, and says: {verdict.outcome}"
         yield ReplayStep("answers", ReplayState.NOT_REPEATED, words), None
         return
-    accept = verdict.declared_labels_accepted
-    tried = verdict.functions_tried or 1
-    case = OpeningCase(documents.commitment, challenge, response, accept, tried)
     if documents.opened is None:
         words = (
             "the opened triggers are not in the archive: that they match rests on the judge's word "
@@ -266,14 +296,26 @@ def _opening(
         )
         yield ReplayStep("answers", ReplayState.NOT_REPEATED, words), None
     else:
-        for step in repeat_triggers(documents, case, documents.opened, location):
+        for step in repeat_triggers(documents, case, documents.opened, location, replaying):
             yield step, None
     evidence = weigh_stated(case, verdict.triggers)
     if evidence is None:
         words = "the answers that the verdict lists give no evidence"
         yield ReplayStep("evidence", ReplayState.NOT_REPEATED, words), None
         return
+    if could_decide(case, verdict.triggers, evidence):
+        yield _open_evidence(verdict, evidence), None
+        return
     yield _evidence(documents, evidence, trust, counted=case.labels_count)
+
+
+def _open_evidence(verdict: Verdict, evidence: Evidence) -> ReplayStep:
+    """The sum in bits where answers that the verdict has not could change it: nobody decides."""
+    if verdict.outcome == Outcome.COULD_NOT_CHECK and verdict.evidence == evidence:
+        words = f"the verdict decides nothing: {verdict.reason}"
+        return ReplayStep("evidence", ReplayState.NOT_REPEATED, words)
+    words = f"answers that it has not could decide, and the verdict says {verdict.outcome}"
+    return ReplayStep("evidence", ReplayState.DIFFERS, words)
 
 
 def _evidence(

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.case_archive.asked_again import suspect_again
 from zkwm.case_archive.documents import CaseDocuments
 from zkwm.case_archive.manifest import ArchiveRole
-from zkwm.case_archive.other_rounding import rounded_preprocessings
+from zkwm.case_archive.other_rounding import Askings, NoOtherRoundingError, Replaying
 from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.data.labeled_images import LabeledImages, load_test_data
 from zkwm.judge.task_accuracy import drawn_images
-from zkwm.suspects import Suspect
-from zkwm_protocols.challenge import Challenge
+from zkwm.suspects import Progress, Suspect
+from zkwm.suspects.suspect import OF_THE_MACHINE
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.suspect_identity import Preprocessing
 
 _NAME = "accuracy"
+_MORE_TIME = "give it more time for an answer (`image_seconds`), or ask on a faster machine"
 
 
-def repeat_accuracy(documents: CaseDocuments, location: str) -> ReplayStep | None:
+def repeat_accuracy(
+    documents: CaseDocuments, location: str, replaying: Replaying
+) -> ReplayStep | None:
     """The accuracy on the test data in the archive, measured again; None without test data.
 
     ``location`` is that of the suspect's file.
@@ -32,47 +36,54 @@ def repeat_accuracy(documents: CaseDocuments, location: str) -> ReplayStep | Non
     files = documents.files(ArchiveRole.TEST_DATA)
     if stated is None or not files:
         return None
+    askings = Askings(documents, location, replaying)
     try:
         data = drawn_images(_test_data(files), documents.challenge)
         if data.digest() != stated.data:
             return ReplayStep(_NAME, ReplayState.DIFFERS, "these are not the challenge's test data")
-        with suspect_again(documents, location) as suspect:
-            right = _right(suspect, documents.challenge.preprocessing, data)
-            words = f"{right.sum()} of {stated.count} test images right"
-            if right.sum() == stated.right:
-                return ReplayStep(_NAME, ReplayState.REPEATED, f"{words}, as the challenge says")
-            words = f"{words}, and the challenge says {stated.right}"
-            return _within_rounding(suspect, documents.challenge, data, right, words)
+        here = askings.first(partial(_measured, data))
+        count = int(here.right.sum())
+        words = f"{count} of {stated.count} test images right"
+        if count == stated.right:
+            return ReplayStep(_NAME, ReplayState.REPEATED, f"{words}, as the challenge says")
+        words = f"{words}, and the challenge says {stated.right}"
+        return _within_rounding(askings, data, here, stated.right, words)
     except ZkwmError as error:
-        return ReplayStep(_NAME, ReplayState.NOT_REPEATED, error.message)
+        return ReplayStep(_NAME, ReplayState.NOT_REPEATED, error.message, error.hint)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Which test images a suspect got right, and to which it had no time or memory, bool (n,)."""
+
+    right: NDArray[np.bool_]
+    missing: NDArray[np.bool_]
 
 
 def _within_rounding(
-    suspect: Suspect,
-    challenge: Challenge,
-    data: LabeledImages,
-    right: NDArray[np.bool_],
-    words: str,
+    askings: Askings, data: LabeledImages, here: _Measured, stated: int, words: str
 ) -> ReplayStep:
-    """The step where another number is right: it differs, unless the last bits of pixels decide.
+    """The step where another number is right: it differs, unless rounding decides.
 
-    ``right``, bool (n,), are the answers of this machine. Raises what asking the suspect raises.
+    Raises what asking the suspect raises.
     """
-    assert challenge.test_accuracy is not None
+    unsettled, missing = np.zeros(len(here.right), np.bool_), here.missing.copy()
     try:
-        moved = rounded_preprocessings(suspect, challenge)
-    except ZkwmError:
-        return ReplayStep(_NAME, ReplayState.DIFFERS, words)
-    unsettled = np.zeros(len(right), np.bool_)
-    for preprocessing in moved:
-        unsettled |= _right(suspect, preprocessing, data) != right
-    count = int(unsettled.sum())
-    words += f"; where the last bits of pixels differ, {count} answers change"
-    reach = count + -(-count // 4)
-    state = ReplayState.REPEATED
-    if abs(int(right.sum()) - challenge.test_accuracy.right) > reach:
-        state = ReplayState.DIFFERS
-    return ReplayStep(_NAME, state, words)
+        for other in askings.others(partial(_measured, data)):
+            unsettled |= other.right != here.right
+            missing |= other.missing
+        words += f"; with other rounding, {(unsettled & ~missing).sum()} answers change"
+    except NoOtherRoundingError:
+        pass
+    count, unanswered = int((unsettled & ~missing).sum()), int(missing.sum())
+    beyond = abs(int(here.right.sum()) - stated) - count - -(-count // 4)
+    if unanswered:
+        words += f"; {unanswered} have no answer here"
+    if beyond <= 0 and not unanswered:
+        return ReplayStep(_NAME, ReplayState.REPEATED, words)
+    if beyond <= unanswered:
+        return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words, _MORE_TIME)
+    return ReplayStep(_NAME, ReplayState.DIFFERS, words)
 
 
 def _test_data(files: dict[str, bytes]) -> LabeledImages:
@@ -84,10 +95,12 @@ def _test_data(files: dict[str, bytes]) -> LabeledImages:
         return load_test_data(path)
 
 
-def _right(
-    suspect: Suspect, preprocessing: Preprocessing, data: LabeledImages
-) -> NDArray[np.bool_]:
-    """Which test images the suspect gets right, bool (n,)."""
-    outputs = [answer.output for answer in suspect.answer(data.images, preprocessing)]
-    pairs = zip(outputs, data.labels.tolist(), strict=True)
-    return np.array([output == label for output, label in pairs], np.bool_)
+def _measured(
+    data: LabeledImages, suspect: Suspect, preprocessing: Preprocessing, progress: Progress
+) -> _Measured:
+    """Which test images the suspect gets right."""
+    answers = suspect.answer(data.images, preprocessing, progress=progress)
+    pairs = zip([answer.output for answer in answers], data.labels.tolist(), strict=True)
+    right = np.array([output == label for output, label in pairs], np.bool_)
+    missing = np.array([answer.problem in OF_THE_MACHINE for answer in answers], np.bool_)
+    return _Measured(right, missing)

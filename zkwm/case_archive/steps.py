@@ -16,8 +16,9 @@ class ReplayState(StrEnum):
 
 @dataclass(frozen=True)
 class ReplayStep:
-    """One step of a replay: what it is about, how it ended, and why."""
+    """One step of a replay: what it is about, how it ended, why, and what to do then."""
 
     name: str
     state: ReplayState
     words: str
+    hint: str = ""

@@ -147,6 +147,8 @@ class Examiner:
             )
             return replace(shown, found=found)
         rest = _steps(replay, ReplayState.NOT_REPEATED)
+        if replay.hint:
+            rest += "; zkwm case check repeats it by itself, and says what helps"
         if verdict is None:
             raise CouldNotCheck(f"the archive was not repeated whole: {rest}")
         return replace(

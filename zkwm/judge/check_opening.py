@@ -5,7 +5,7 @@ SPEC.md sections 6.3, 7 and 9.2. ``zkwm.judge.case`` has the checks that both wa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -149,12 +149,7 @@ def _require_answers(
     Raises SuspectUnusable (``suspect.answers``) where missing answers could change the verdict.
     """
     unanswered = [result for result in results if result.status == TriggerStatus.NO_ANSWER]
-    if (
-        unanswered
-        and case.labels_count
-        and not evidence.reached
-        and _could_suffice(case, results, evidence, len(unanswered))
-    ):
+    if could_decide(case, results, evidence):
         ranks, points = evidence.rank_sum, evidence.score_sum
         state = f"{evidence.matches} match, {evidence.needed_matches} are needed"
         if ranks is not None:
@@ -171,10 +166,22 @@ def _require_answers(
     return f"{len(results) - len(unanswered)} of {len(results)} answered"
 
 
-def _could_suffice(
-    case: OpeningCase, results: tuple[TriggerResult, ...], evidence: Evidence, unanswered: int
+def could_decide(
+    case: OpeningCase, results: Sequence[TriggerResult], evidence: Evidence | None = None
 ) -> bool:
-    """Whether the threshold would be reached if every missing answer were the best one."""
+    """Whether missing answers could change the verdict (SPEC.md 7).
+
+    That is, whether the threshold is not reached, and would be if each were the best one.
+    ``evidence`` is what the results are worth, and weighed where it is not given.
+    """
+    unanswered = sum(one.status == TriggerStatus.NO_ANSWER for one in results)
+    if not unanswered or not case.labels_count:
+        return False
+    if evidence is None:
+        matches = sum(one.status == TriggerStatus.MATCH for one in results)
+        evidence = case.weigh(matches, tuple(results))
+    if evidence.reached:
+        return False
     if evidence.score_sum is not None:
         best = at_best(results, evidence.class_count)
         return case.weigh(evidence.matches, best).reached

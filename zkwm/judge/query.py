@@ -40,12 +40,14 @@ class Asking:
         decoy_key: the 32-byte key of the decoys, by how often the suspect was asked before.
         natural (uint8, (n, channels, height, width)): natural images of the judge's, or None.
         progress: called after each image, then after each round of relearning.
+        compare_rates: whether a suspect that leaves triggers unanswered is asked others, too.
     """
 
     ledger: JudgeLedger
     decoy_key: Callable[[int], bytes]
     natural: NDArray[np.uint8] | None = None
     progress: Progress | None = None
+    compare_rates: bool = True
 
 
 def question(
@@ -85,7 +87,8 @@ def question(
         # Read back: another process may have asked at the same time, and kept its answers first.
         first = asking.ledger.first_answers(challenge, list(images))
     answers |= first
-    if kept and not suspect.remote and any(answers[digest].output is None for digest in images):
+    unanswered = any(answers[digest].output is None for digest in images)
+    if kept and asking.compare_rates and not suspect.remote and unanswered:
         others = _others(challenge, images, asking, before)
         answers |= _ask(suspect, challenge, [*others[DECOYS], *others[NATURAL]], asking)
     rates = [

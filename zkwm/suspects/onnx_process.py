@@ -29,6 +29,7 @@ from zkwm.suspects.limited_process import (
 )
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
+from zkwm.suspects.onnx_reordered import Reordered
 from zkwm.suspects.preprocessing import INPUT_TYPES
 from zkwm.suspects.suspect import CRASHED, MAXIMUM_OUTPUTS, TIMED_OUT
 from zkwm.suspects.watchdog import Watchdog
@@ -60,10 +61,14 @@ def no_files(name: str) -> bytes:
 
 @dataclass(frozen=True)
 class DeclaredInput:
-    """The type and the dimensions of a model's input; None is an open dimension."""
+    """The type and the dimensions of a model's input; None is an open dimension.
+
+    ``reordered`` is what another order of its sums moves.
+    """
 
     dtype: str
     shape: tuple[int | None, ...]
+    reordered: Reordered
 
 
 class OnnxProcess:
@@ -76,8 +81,10 @@ class OnnxProcess:
         *,
         output: str = "",
         read_file: ReadFile = no_files,
+        order: int = 0,
     ) -> None:
         self._model = model
+        self._order = order
         self._limits = limits
         self._output = output
         self._read_file = read_file
@@ -133,7 +140,8 @@ class OnnxProcess:
         self.close()
         self._process = start_process(MODULE, self._memory())
         self._stop = weakref.finalize(self, stop_process, self._process)
-        self._send(json.dumps({"output": self._output, "merge": merge}).encode())
+        wanted = {"output": self._output, "merge": merge, "order": self._order}
+        self._send(json.dumps(wanted).encode())
         return self._exchange(deadline - time.monotonic(), [(self._model,)], limit)
 
     def _memory(self) -> int:
@@ -264,12 +272,14 @@ def read_declared(reply: bytes) -> DeclaredInput:
     try:
         declared = json.loads(reply[1:10_000])
         dtype, shape = declared["dtype"], declared["shape"]
+        moved, left = declared["moved"], declared["left"]
+        counted = type(moved) is int and type(left) is int
         sound = all(size is None or (type(size) is int and size > 0) for size in shape)
     except (ValueError, KeyError, TypeError, RecursionError):
         raise NoReplyError(CRASHED) from None
-    if reply[:1] != b"R" or dtype not in INPUT_TYPES or not sound:
+    if reply[:1] != b"R" or dtype not in INPUT_TYPES or not sound or not counted:
         raise NoReplyError(CRASHED)
-    return DeclaredInput(dtype, tuple(shape))
+    return DeclaredInput(dtype, tuple(shape), Reordered(moved, left))
 
 
 def read_names(reply: bytes) -> list[str]:

@@ -24,11 +24,13 @@ from zkwm.suspects.input_layouts import fitting_layouts
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.onnx_parts import FILE_LIMIT, WeightFiles, onnx_files, pinned_digest
 from zkwm.suspects.onnx_process import MOST_SENT, DeclaredInput, NoReplyError, OnnxProcess
+from zkwm.suspects.onnx_reordered import Reordered
 from zkwm.suspects.preprocessing import check_input, preprocess
 from zkwm.suspects.score_check import require_classes, trial_images
 from zkwm.suspects.suspect import (
     CHECK,
     CRASHED,
+    NO_MEMORY,
     NOT_ASKED,
     TIMED_OUT,
     Answer,
@@ -51,7 +53,7 @@ _MOST_AT_ONCE = 64
 _HINTS = {
     CRASHED: "it may need more memory than the process that runs it is given",
     TIMED_OUT: "give it more time (`image_seconds`)",
-    "out of memory": "ask it on a machine with more memory, or the service that runs it",
+    NO_MEMORY: "ask it on a machine with more memory, or the service that runs it",
 }
 
 
@@ -64,6 +66,7 @@ class OnnxSuspect(Suspect):
         outputs: the expected number of outputs; None accepts any.
         limits: the time and memory that the file may use.
         output: the name of the output that is asked; empty for the only one.
+        order: in which order sums are added up, 1 to 7; 0 is the file's own (SPEC.md 20.4).
 
     Raises CouldNotCheck or Malformed if the file cannot be read, SuspectUnusable (check
     ``suspect.answers``) if it is no classifier of such images.
@@ -77,14 +80,17 @@ class OnnxSuspect(Suspect):
         outputs: int | None,
         limits: OnnxLimits,
         output: str = "",
+        order: int = 0,
     ) -> None:
         model = read_limited(path, FILE_LIMIT, regular=True)
         self._path = path
         self._limits = limits
         self._shape = shape
-        self._process = OnnxProcess(model, limits, output=output, read_file=WeightFiles(path))
+        weights = WeightFiles(path)
+        self._process = OnnxProcess(model, limits, output=output, read_file=weights, order=order)
         try:
             self._input = self._process.start()
+            self.reordered = self._input.reordered if order else None
             layouts = _layouts(self._input, shape)
             plain = Preprocessing(layout=layouts[0], scale="raw")
             first = self._inputs(gray_image(shape), plain)[0]
@@ -109,6 +115,9 @@ class OnnxSuspect(Suspect):
             shape=shape,
             output=output,
         )
+
+    reordered: Reordered | None
+    """What another order of its sums moves; None in the file's own."""
 
     def network_file(self) -> Path:
         """The file. It may have changed since it was opened: compare its digest."""

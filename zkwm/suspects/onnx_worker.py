@@ -1,13 +1,14 @@
 """The process that runs a suspect's ONNX file: ``python -P -m zkwm.suspects.onnx_worker MEMORY``.
 
 Frames in (``zkwm.suspects.onnx_frames``): JSON (the output that is asked, whether the file is only
-merged), the model, the files of weights that ``P`` and JSON asked for; then for each query its
-rank in one byte, 4-byte big-endian dimensions and the input's bytes. Frames out: ``R`` and JSON
-(the declared input) or ``M`` and the merged model, then one for each query: ``S`` and the scores as
-little-endian float64, or ``L`` and a label as int64. ``E`` and the reason, a line feed and a hint
-come instead where something is refused. It ends when its input ends, bounds itself to MEMORY bytes
-of address space, and writes no files. It guards against endless loops, memory and crashes; it is no
-sandbox against a flaw in ONNX Runtime that runs code.
+merged, in which order its sums are added up, 0 for its own), the model, the files of weights that
+``P`` and JSON asked for; then for each query its rank in one byte, 4-byte big-endian dimensions and
+the input's bytes. Frames out: ``R`` and JSON (the declared input, what the order moved) or ``M``
+and the merged model, then one for each query: ``S`` and the scores as little-endian float64, or
+``L`` and a label as int64. ``E`` and the reason, a line feed and a hint come instead where
+something is refused. It ends when its input ends, bounds itself to MEMORY bytes of address space,
+and writes no files. It guards against endless loops, memory and crashes; it is no sandbox against a
+flaw in ONNX Runtime that runs code.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import contextlib
 import json
 import queue
 import sys
+from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -29,6 +31,7 @@ from zkwm.suspects.onnx_contents import (
     require_deterministic,
 )
 from zkwm.suspects.onnx_frames import write_frame
+from zkwm.suspects.onnx_reordered import Reordered, reorder
 from zkwm.suspects.resource_limits import limit_resources
 
 if TYPE_CHECKING:
@@ -179,6 +182,20 @@ def _load(questions: queue.SimpleQueue[bytes], replies: BinaryIO) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
+def _opened(merged: bytes, output: str, order: int) -> tuple[_Model, Reordered]:
+    """The model that is asked, its sums in another order where one is wanted. Raises RefusedError.
+
+    What ONNX Runtime does not take in another order is asked as it is.
+    """
+    if not order:
+        return _Model(merged, output), Reordered()
+    model, moved = reorder(read_model(merged), order)
+    try:
+        return _Model(bytes(model.SerializeToString(deterministic=True)), output), moved
+    except (RefusedError, ValueError):
+        return _Model(merged, output), Reordered(left=moved.moved + moved.left)
+
+
 def _import_libraries() -> None:
     """Import what a model needs before it comes; what is missing is told in its turn."""
     with contextlib.suppress(ImportError):
@@ -197,12 +214,12 @@ def main() -> None:
         if wanted["merge"]:
             _reply(replies, b"M", merged)
             return
-        model = _Model(merged, wanted["output"])
+        model, moved = _opened(merged, wanted["output"], wanted["order"])
         del merged
     except (Exception, MemoryError) as error:
         _reply(replies, b"E", _reason(error))
         return
-    declared = {"dtype": model.dtype, "shape": model.shape}
+    declared = {"dtype": model.dtype, "shape": model.shape} | asdict(moved)
     _reply(replies, b"R", json.dumps(declared).encode())
     while True:
         try:

@@ -32,6 +32,9 @@ TIMED_OUT = "timed out"
 NOT_FINITE = "not finite"
 CRASHED = "crashed"
 NOT_ASKED = "not asked: the time for all images ran out"
+NO_MEMORY = "out of memory"
+OF_THE_MACHINE = (TIMED_OUT, CRASHED, NOT_ASKED, NO_MEMORY)
+"""Problems that a faster or larger machine may not have."""
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (number of images answered, number of all images)."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zkwm_cli.artifacts import OutputOptions, print_result, read_artifact
 from zkwm_cli.exits import decided, one_line, print_json, print_zkwm_error
+from zkwm_cli.option_names import in_options
 from zkwm_cli.options import FILE, json_option, option, options, passphrase_option
-from zkwm_cli.suspect_options import ExtractionOptions
+from zkwm_cli.suspect_options import ExtractionOptions, timeout_option
 from zkwm_cli.trust_options import read_trust_option, trust_option
 from zkwm_cli.trusted_judge import fingerprint_option, trusted_judge
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from zkwm.case_archive.manifest import ArchiveRole
     from zkwm.case_archive.replay import Replay
     from zkwm.judge.key_file import JudgeKey
+    from zkwm.suspects import OnnxLimits
+    from zkwm_protocols.keys import JudgePublic
+    from zkwm_protocols.trust import Trust
 
 
 @click.group("case", short_help="Pack a whole case into one file, and repeat it from there.")
@@ -112,6 +117,13 @@ def pack(
         "Whom you trust to date the commitment: a folder (docs/registration.md); else the "
         "archive's own is taken, which is the judge's."
     ),
+    timeout=timeout_option(),
+    total_timeout=option(
+        "--total-timeout",
+        type=float,
+        metavar="S",
+        help="Seconds for all that the suspect is asked in one step (3600).",
+    ),
     as_json=json_option(),
 )
 def check(
@@ -119,6 +131,8 @@ def check(
     judge: str | None,
     judge_fingerprint: str | None,
     trust: str | None,
+    timeout: float | None,
+    total_timeout: float | None,
     as_json: bool,
 ) -> None:
     """Check every digest and signature again, ask the model again, and weigh the evidence again.
@@ -130,13 +144,13 @@ def check(
     proven. 3: something differs, or could not be repeated.
     """
     from zkwm.case_archive.container import ARCHIVE_LIMIT
-    from zkwm.case_archive.replay import check_case
     from zkwm.judge.verdict import Outcome
     from zkwm_protocols.errors import CouldNotCheck
 
+    limits = _limits(timeout, total_timeout)
     trusted = trusted_judge(judge, judge_fingerprint)
     data = read_artifact(archive, ARCHIVE_LIMIT)
-    replay = check_case(data, trusted, trust=read_trust_option(trust))
+    replay = _replayed(data, trusted, read_trust_option(trust), limits)
     if as_json:
         print_json(_json(replay))
     else:
@@ -147,11 +161,44 @@ def check(
         "the archive and its verdict differ"
         if replay.differs
         else "the case was not repeated whole; what was not rests on the judge's word",
-        hint="ask the judge of the case about the steps that differ"
-        if replay.differs
-        else "the steps above say what is missing",
+        hint=in_options(replay.hint)
+        or (
+            "ask the judge of the case about the steps that differ"
+            if replay.differs
+            else "the steps above say what is missing"
+        ),
     )
     raise click.exceptions.Exit(print_zkwm_error(problem, as_json=False))
+
+
+def _limits(timeout: float | None, total: float | None) -> OnnxLimits:
+    """The limits of time that were given, others as usual. Raises UsageError."""
+    from zkwm.suspects import OnnxLimits
+
+    limits = OnnxLimits()
+    return replace(
+        limits,
+        image_seconds=limits.image_seconds if timeout is None else timeout,
+        total_seconds=limits.total_seconds if total is None else total,
+    )
+
+
+def _replayed(
+    data: bytes, judge: JudgePublic | str | None, trust: Trust | None, limits: OnnxLimits
+) -> Replay:
+    """``check_case`` with a line of progress."""
+    from zkwm.case_archive.replay import check_case
+    from zkwm_cli.terminal import ProgressLine
+
+    line = ProgressLine()
+
+    def show(what: str, done: int, count: int) -> None:
+        line.update(f"{what}: {done} of {count}")
+
+    try:
+        return check_case(data, judge, trust=trust, limits=limits, progress=show)
+    finally:
+        line.end()
 
 
 def _tell_missing(roles: set[ArchiveRole]) -> None:

@@ -1,15 +1,17 @@
-"""What a replay says of answers that differ, by how they change with the last bits of pixels."""
+"""What a replay says of answers that differ, by how they change with other rounding."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from zkwm.case_archive import replay_triggers
-from zkwm.case_archive.other_rounding import RoundedAnswers, _moved
+from zkwm.case_archive import other_rounding
+from zkwm.case_archive.other_rounding import Askings, NoOtherRoundingError, Replaying, _moved
+from zkwm.case_archive.rounded_answers import RoundedAnswers
 from zkwm.case_archive.steps import ReplayState
 from zkwm.judge.results import TriggerResult, TriggerStatus
 from zkwm_protocols.errors import SuspectUnusable
@@ -35,14 +37,20 @@ def results(matching: set[int]) -> list[TriggerResult]:
     ]
 
 
-def step(stated: set[int], here: set[int], rounded: Sequence[set[int]]) -> tuple[ReplayState, str]:
-    """The state of the step "answers", and its words."""
+def step(
+    stated: set[int],
+    here: set[int],
+    rounded: Sequence[set[int]],
+    missing: Iterable[int] = (),
+) -> tuple[ReplayState, str]:
+    """The state of the step "answers", and its words; ``missing`` have no answer here."""
     answers = RoundedAnswers(
         case=cast(Any, Weighing()),
         stated=results(stated),
         here=results(here),
         same=lambda ours, theirs: ours.status == theirs.status,
         rounded=[results(one) for one in rounded],
+        open=frozenset(missing),
     )
     found = answers.step("some differ")
     return found.state, found.words
@@ -55,15 +63,13 @@ def test_what_rounding_changes_may_differ() -> None:
     state, words = step(FIRM | {60, 61}, FIRM | {62}, [FIRM | {60}, FIRM | {61, 63}])
     assert state == ReplayState.REPEATED
     assert words == (
-        "some differ; where the last bits of pixels differ, 4 of 100 answers change, 3 of these "
+        "some differ; with other rounding, 4 of 100 answers change, 3 of these "
         "among them, and 92.00 to 94.00 bits are left, which always decide as the verdict does"
     )
 
 
 def test_without_anything_that_rounding_changes_one_answer_is_a_lie() -> None:
-    words = (
-        "some differ; where the last bits of pixels differ, 0 of 100 answers change, 0 of these "
-    )
+    words = "some differ; with other rounding, 0 of 100 answers change, 0 of these "
     assert step(FIRM | {60}, FIRM, [FIRM] * 7) == (ReplayState.DIFFERS, words + "among them")
 
 
@@ -89,39 +95,78 @@ def test_the_luckiest_answers_of_all_machines_together_are_a_lie() -> None:
     assert words.endswith("far from the verdict's 190.00")
 
 
+def test_answers_that_are_missing_here_beside_others() -> None:
+    """They are not compared; beside a lie about others the step differs, else nobody knows."""
+    here = {*FIRM, 60}
+    rounded = [{*FIRM, 61}]
+    assert step(FIRM | {70}, here, rounded, missing={70})[0] == ReplayState.NOT_REPEATED
+    assert step(FIRM | {70, 80, 81}, here, rounded, missing={70})[0] == ReplayState.DIFFERS
+
+
 def test_less_than_no_bits_are_shown_as_none() -> None:
     state, words = step({60}, set(), [{60}, {61}])
     assert state == ReplayState.REPEATED
     assert "0.00 to 0.00 bits are left" in words
 
 
-def within(monkeypatch: pytest.MonkeyPatch, *, moved: bool) -> tuple[ReplayState, str]:
-    """The step where pixels cannot be moved, or the suspect cannot be asked again then."""
+class Asked:
+    """Counts askings, and says how they were made."""
 
-    def refuse(*_: Any) -> Any:
-        raise SuspectUnusable("it takes too long", check="suspect.answers")
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, whole: bool = False) -> None:
+        self.orders: list[int] = []
+        self.seconds: list[float] = []
+        self.told: list[tuple[str, int, int]] = []
+        self._whole = whole
+        monkeypatch.setattr(other_rounding, "suspect_again", self._opened)
 
-    monkeypatch.setattr(replay_triggers, "ask_here", refuse)
-    monkeypatch.setattr(replay_triggers, "rounded_cases", (lambda *_: [None]) if moved else refuse)
-    answers = RoundedAnswers(cast(Any, Weighing()), (), (), lambda *_: True)
-    found = replay_triggers._within_rounding(cast(Any, None), (), answers, "some differ")
-    return found.state, found.words
+    @contextmanager
+    def _opened(self, *given: Any, order: int = 0) -> Iterator[Any]:
+        self.orders.append(order)
+        self.seconds.append(given[2].total_seconds)
+        yield SimpleNamespace(
+            identity=SimpleNamespace(shape=(1, 4, 4)), check_preprocessing=self._check
+        )
+
+    def _check(self, _: Preprocessing) -> None:
+        if self._whole:
+            raise SuspectUnusable("whole numbers", check="suspect.answers")
+
+    def askings(self, kind: str = "safetensors") -> Askings:
+        documents = SimpleNamespace(
+            challenge=SimpleNamespace(
+                preprocessing=Preprocessing(), suspect=SimpleNamespace(kind=kind)
+            )
+        )
+        replaying = Replaying(progress=lambda *given: self.told.append(given))
+        return Askings(cast(Any, documents), "model", replaying)
+
+    def answer(self, _: Any, preprocessing: Preprocessing, progress: Any) -> tuple[str, ...]:
+        progress(1, 2)
+        return preprocessing.std
 
 
-def test_a_suspect_that_cannot_be_asked_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert within(monkeypatch, moved=False) == (
-        ReplayState.DIFFERS,
-        "some differ; whether rounding decides them cannot be tried with such an input",
-    )
-
-
-def test_a_suspect_that_is_too_slow_tells_nothing_about_the_judge(
+def test_seven_other_askings_have_what_is_left_of_one_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert within(monkeypatch, moved=True) == (
-        ReplayState.NOT_REPEATED,
-        "some differ; whether rounding decides them is not known: it takes too long",
-    )
+    asked = Asked(monkeypatch)
+    askings = asked.askings()
+    assert askings.first(asked.answer) == ()
+    moved = askings.others(asked.answer)
+    assert len({*moved, ()}) == 8
+    assert asked.orders == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert asked.seconds[0] <= 3600
+    assert asked.seconds == sorted(asked.seconds, reverse=True)
+    assert asked.told[0] == ("asking the suspect again", 1, 2)
+    assert asked.told[-1] == ("asking it with other rounding, 7 of 7", 1, 2)
+
+
+@pytest.mark.parametrize(("kind", "whole"), [("safetensors", True), ("extraction", False)])
+def test_a_suspect_that_cannot_be_asked_so(
+    kind: str, whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Asked(monkeypatch, whole=whole)
+    with pytest.raises(NoOtherRoundingError):
+        asked.askings(kind).others(asked.answer)
 
 
 @pytest.mark.parametrize(

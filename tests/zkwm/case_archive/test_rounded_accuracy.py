@@ -1,4 +1,4 @@
-"""The accuracy of a challenge, where the last bits of pixels decide some answers."""
+"""The accuracy of a challenge, where rounding decides some answers, or some come too late."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from zkwm.case_archive import replay_accuracy
+from zkwm.case_archive import other_rounding, replay_accuracy
+from zkwm.case_archive.other_rounding import Replaying
 from zkwm.case_archive.replay_accuracy import repeat_accuracy
 from zkwm.case_archive.steps import ReplayState
+from zkwm.suspects.suspect import TIMED_OUT, Answer
 from zkwm_protocols.errors import SuspectUnusable
 from zkwm_protocols.suspect_identity import Preprocessing
 
@@ -23,19 +25,24 @@ COUNT = 100
 class Suspect:
     """Gets the first 80 images right; of the others a number that depends on std."""
 
-    def __init__(self, loose: int, *, whole: bool = False, broken: bool = False) -> None:
-        self.loose, self.whole, self.broken = loose, whole, broken
+    identity = SimpleNamespace(shape=(1, 4, 4))
+
+    def __init__(
+        self, loose: int, *, whole: bool = False, broken: bool = False, late: int = 0
+    ) -> None:
+        self.loose, self.whole, self.broken, self.late = loose, whole, broken, late
 
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
         if self.whole and preprocessing != Preprocessing():
             raise SuspectUnusable("whole numbers", check="suspect.answers")
 
-    def answer(self, images: Any, preprocessing: Preprocessing) -> list[Any]:
+    def answer(self, images: Any, preprocessing: Preprocessing, *, progress: Any) -> list[Any]:
         moved = preprocessing != Preprocessing()
         if moved and self.broken:
             raise SuspectUnusable("out of memory", check="suspect.answers")
         right = 80 + self.loose * moved
-        return [SimpleNamespace(output=int(place < right)) for place in range(len(images))]
+        answers = [Answer(int(place < right)) for place in range(len(images) - self.late)]
+        return [*answers, *[Answer(None, TIMED_OUT)] * self.late]
 
 
 def step(
@@ -44,10 +51,10 @@ def step(
     """The state and words of the step "accuracy"."""
 
     @contextmanager
-    def opened(*_: object) -> Iterator[Suspect]:
+    def opened(*_: object, order: int = 0) -> Iterator[Suspect]:
         yield suspect
 
-    monkeypatch.setattr(replay_accuracy, "suspect_again", opened)
+    monkeypatch.setattr(other_rounding, "suspect_again", opened)
     monkeypatch.setattr(replay_accuracy, "drawn_images", lambda data, _: data)
     path = tmp_path / "test.npz"
     images = np.zeros((COUNT, 1, 4, 4), np.uint8)
@@ -57,10 +64,10 @@ def step(
     challenge = SimpleNamespace(
         test_accuracy=SimpleNamespace(data=digest, right=stated, count=COUNT),
         preprocessing=Preprocessing(),
-        suspect=SimpleNamespace(shape=(1, 4, 4)),
+        suspect=SimpleNamespace(kind="onnx"),
     )
     documents = SimpleNamespace(challenge=challenge, files=lambda _: files)
-    found = repeat_accuracy(cast(Any, documents), "model.onnx")
+    found = repeat_accuracy(cast(Any, documents), "model.onnx", Replaying())
     assert found is not None
     return found.state, found.words
 
@@ -82,7 +89,17 @@ def test_another_number_of_right_images(
     assert state == expected
     assert words.startswith("80 of 100 test images right, ")
     if stated != 80:
-        assert words.endswith(f"where the last bits of pixels differ, {loose} answers change")
+        assert words.endswith(f"with other rounding, {loose} answers change")
+
+
+@pytest.mark.parametrize(("stated", "expected"), [(83, "not repeated"), (87, "differs")])
+def test_images_that_this_machine_is_too_slow_for(
+    stated: int, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may be right elsewhere, and no more than they."""
+    state, words = step(Suspect(0, late=5), stated, tmp_path, monkeypatch)
+    assert state == expected
+    assert words.endswith("5 have no answer here")
 
 
 def test_whole_numbers_have_no_last_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

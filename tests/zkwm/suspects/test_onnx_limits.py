@@ -177,11 +177,13 @@ def test_memory_suits_the_file_and_its_weights(graphs: Any) -> None:
         b"R",
         b"Rnull",
         b"R" + b"[" * 5000,
-        b'R{"dtype":"float32"}',
-        b'R{"dtype":"object","shape":[1]}',
-        b'R{"dtype":"float32","shape":[true]}',
-        b'R{"dtype":"float32","shape":5}',
-        b'X{"dtype":"float32","shape":[1]}',
+        b'R{"dtype":"float32","moved":0,"left":0}',
+        b'R{"dtype":"object","shape":[1],"moved":0,"left":0}',
+        b'R{"dtype":"float32","shape":[true],"moved":0,"left":0}',
+        b'R{"dtype":"float32","shape":5,"moved":0,"left":0}',
+        b'R{"dtype":"float32","shape":[1],"moved":true,"left":0}',
+        b'R{"dtype":"float32","shape":[1]}',
+        b'X{"dtype":"float32","shape":[1],"moved":0,"left":0}',
     ],
 )
 def test_a_worker_that_was_taken_over_is_not_believed(reply: bytes) -> None:
