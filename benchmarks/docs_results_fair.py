@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import log2
 from statistics import mean
 from typing import Any
 
 import fair_figure
+from docs_results_strength import strengths
 
 from zkwm.evaluation.results.cell import Cell, CountedBy
 from zkwm.evaluation.results.means import interval
@@ -22,6 +24,10 @@ Line = dict[str, Any]
 
 LEAST_SEEDS = 3
 """Before README quotes the grid."""
+EMBEDDED, NOT_EMBEDDED = 0.9, "†"
+"""The share of triggers that a mark has before any attack, and the sign of a mark with fewer."""
+AFTERWARDS = ("deepsigns_black_box", "le_merrer")
+"""Schemes that are embedded into the trained unmarked network."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +88,13 @@ def fair(lines: list[Line], grid: FairGrid = GRIDS[0]) -> Iterator[str]:
     yield (
         f"{grid.what}, {seeds} seed{'s' * (seeds > 1)} (`zkwm evaluate "
         f"examples/grids/{grid.name}.yaml`; `benchmarks/results/{grid.file}`): {grid.budget}. "
-        "Points of accuracy that embedding costs, mean with 95 % interval and worst seed; "
-        "processor time of training against the unmarked network's."
+        "Triggers: matches before any attack, in the worst seed. Points of accuracy that embedding "
+        "costs, mean with 95 % interval and worst seed; processor time of training against the "
+        "unmarked network's."
     )
     yield from cost_table(marks, lines)
     yield from attack_table(marks, lines)
+    yield from strengths(lines)
     shown = [mark for mark in grid.counted if mark in marks]
     if shown:
         yield f"![bits left by each attack, {grid.what}](../benchmarks/results/{grid.figure})\n"
@@ -114,7 +122,10 @@ def in_short(lines: list[Line]) -> list[tuple[str, str, str]]:
     before = {line["seed"]: line for line in rows}.values()
     lost = [100 * (line["unmarked_accuracy"] - line["accuracy_before"]) for line in before]
     cost = f"{mean(lost):.2f} points of accuracy on average, {max(lost):.2f} at worst"
-    left = f"bits left of 664, before allowances, worst of {seeds} seeds that count, after"
+    left = (
+        f"bits left of 664, before allowances, worst of those of {seeds} seeds in which the attack "
+        "counts, after"
+    )
     return [
         ("accuracy that the mark costs (LeNet-5, Fashion-MNIST)", cost, "grid_fair"),
         (f"{left} fine-tuning at twice the rate",
@@ -126,26 +137,30 @@ def in_short(lines: list[Line]) -> list[tuple[str, str, str]]:
 
 def cost_table(marks: list[Any], lines: list[Line]) -> Iterator[str]:
     """What each mark costs before any attack."""
-    yield "\n| mark | exposures | points lost | worst | time |\n|---|---|---|---|---|"
+    yield (
+        "\n| mark | exposures | triggers | points lost | worst | time |\n|---|---|---|---|---|---|"
+    )
     for mark in marks:
         yield _cost(mark, [line for line in lines if line["watermark"] == mark])
+    later = [mark for mark in marks if _begins_with_unmarked(mark, lines)]
+    if later:
+        yield (
+            f"\n{', '.join(later)}: the training begins with the unmarked network, whose epochs "
+            "and time come on top of what the row says."
+        )
+    if failed := [mark for mark in marks if _is_not_embedded(mark, lines)]:
+        yield (
+            f"\n{NOT_EMBEDDED} {', '.join(failed)}: not embedded with this budget, as the triggers "
+            "say; what attacks leave of it says nothing of the method."
+        )
 
 
 def attack_table(marks: list[Any], lines: list[Line]) -> Iterator[str]:
     """Mean and worst bits of each mark under each attack, and the attacks that count for none."""
-    seeds, images = len(_distinct(lines, "seed")), _distinct(lines, "attacker_images")
-    shown = sorted({round(line["exposures"]) for line in lines if line["exposures"]})
-    exposures = f"Exposures of each trigger: {' or '.join(map(str, shown))}. " if shown else ""
-    yield (
-        "\nBits before allowances that are left, by ranks (by matches where a mark has no "
-        f"classes): mean of {seeds} seed{'s' * (seeds > 1)} with 95 % interval, then the worst of "
-        "the seeds in which the attack counts; in parentheses where it counts in none. Italics: "
-        f"matches of declared labels, in the worst seed, which are no evidence. {exposures}"
-        "The adversary has "
-        f"{' or '.join(f'{count:,}' for count in sorted(images))} labeled images; the bar is a "
-        "network trained from scratch on them for as many steps as the owner's."
-    )
-    yield f"\n| attack | accuracy | {' | '.join(marks)} |\n|---|---|{'---|' * len(marks)}"
+    seeds = len(_distinct(lines, "seed"))
+    yield f"\n{_caption(lines, seeds)}"
+    heads = [f"{mark} {NOT_EMBEDDED}" * _is_not_embedded(mark, lines) or mark for mark in marks]
+    yield f"\n| attack | accuracy | {' | '.join(heads)} |\n|---|---|{'---|' * len(marks)}"
     for attack in _distinct(lines, "attack"):
         rows = [line for line in lines if line["attack"] == attack]
         cells = [[line for line in rows if line["watermark"] == mark] for mark in marks]
@@ -163,6 +178,44 @@ def attack_table(marks: list[Any], lines: list[Line]) -> Iterator[str]:
             f"{', '.join(idle)}."
         )
     yield ""
+
+
+def _caption(lines: list[Line], seeds: int) -> str:
+    """What the numbers of the attacks' table are."""
+    images = " or ".join(f"{count:,}" for count in sorted(_distinct(lines, "attacker_images")))
+    shown = sorted({round(line["exposures"]) for line in lines if line["exposures"]})
+    exposures = f" Exposures of each trigger: {' or '.join(map(str, shown))}." if shown else ""
+    bars = [line["scratch_accuracy"] for line in lines if line["scratch_accuracy"] is not None]
+    bar = f" ({100 * min(bars):.1f} to {100 * max(bars):.1f} %)" if bars else ""
+    return (
+        "Bits before allowances that are left, by ranks (by matches where a mark has no classes): "
+        f"mean of {seeds} seed{'s' * (seeds > 1)} with 95 % interval (Student's t), then the worst "
+        "of the seeds in which the attack counts, and in how many where not in all; in parentheses "
+        "where it counts in none. So the worst may be above the mean, which is over all seeds. An "
+        "attack counts where it ends at least a point above the bar: a network trained from "
+        f"scratch on the adversary's {images} labeled images for as many steps as the owner's{bar}."
+        f" Accuracy: mean over marks and seeds.{_most_bits(lines)} Italics: matches of declared "
+        f"labels, in the worst seed, which are no evidence.{exposures}"
+    )
+
+
+def _most_bits(lines: list[Line]) -> str:
+    """How many bits there can be, with all triggers and without an opened block."""
+    most = {
+        opened: max(
+            (
+                line["trials"] * log2(line["class_count"])
+                for line in lines
+                if line["bits"] is not None and line["opened_used"] is opened
+            ),
+            default=0.0,
+        )
+        for opened in (False, True)
+    }
+    if not most[False]:
+        return ""
+    without = f", {most[True]:.0f} where a block was opened, which is left out"
+    return f" At most {most[False]:.0f} bits are possible{without if most[True] else ''}."
 
 
 def counted_table(marks: list[Any], lines: list[Line]) -> Iterator[str]:
@@ -211,8 +264,32 @@ def published(lines: list[Line]) -> Iterator[str]:
     yield ""
 
 
+def _before(mark: str, lines: list[Line]) -> list[Line]:
+    """For each seed a line of a mark that tells how many triggers matched before any attack."""
+    rows = (line for line in lines if line["watermark"] == mark)
+    known = (line for line in rows if line["matches_before"] is not None)
+    return list({line["seed"]: line for line in known if not line["opened_used"]}.values())
+
+
+def _is_not_embedded(mark: str, lines: list[Line]) -> bool:
+    """Whether fewer than ``EMBEDDED`` of a mark's triggers matched before any attack."""
+    return any(
+        line["matches_before"] < EMBEDDED * line["trials"]
+        for line in _before(mark, lines)
+        if line["trials"]
+    )
+
+
+def _begins_with_unmarked(mark: str, lines: list[Line]) -> bool:
+    """Whether a mark is embedded into the trained unmarked network."""
+    line = next(line for line in lines if line["watermark"] == mark)
+    return line["scheme"] in AFTERWARDS or line["parameters"].get("start") == "pretrained"
+
+
 def _cost(mark: str, lines: list[Line]) -> str:
     """The row of a mark before any attack."""
+    matched = min(_before(mark, lines), key=lambda line: line["matches_before"], default=None)
+    triggers = f"{matched['matches_before']} of {matched['trials']}" if matched else ""
     by_seed = {line["seed"]: line for line in lines if line["accuracy_before"] is not None}
     lost = [
         100 * (line["unmarked_accuracy"] - line["accuracy_before"])
@@ -224,9 +301,9 @@ def _cost(mark: str, lines: list[Line]) -> str:
     exposures = next((line["exposures"] for line in by_seed.values()), None)
     shown = "" if exposures is None else f"{exposures:.0f}"
     if not lost:
-        return f"| {mark} | {shown} | – | – | – |"
+        return f"| {mark} | {shown} | {triggers} | – | – | – |"
     time = f"{mean(times):.2f} times" if times else "–"
-    return f"| {mark} | {shown} | {_mean(lost, 2)} | {max(lost):.2f} | {time} |"
+    return f"| {mark} | {shown} | {triggers} | {_mean(lost, 2)} | {max(lost):.2f} | {time} |"
 
 
 def _accuracy(lines: list[Line]) -> str:
@@ -247,8 +324,9 @@ def _left(cells: list[Line]) -> str:
         text = f"*{worst['matches']} of {worst['trials']}*"
         return text if counted else f"({text})"
     least = f"{min(map(_bits, shown)):.0f}"
+    part = f" in {len(counted)}" if len(counted) < len(measured) else ""
     return f"{_mean(list(map(_bits, measured)), 0)}; " + (
-        f"**{least}**" if counted else f"({least})"
+        f"**{least}**{part}" if counted else f"({least})"
     )
 
 

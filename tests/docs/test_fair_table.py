@@ -32,11 +32,14 @@ def test_means_and_the_worst_seed_that_counts() -> None:
     cells[1] = made_cell(attack="FTAL", seed=1, rank_bits=3.0, accuracy_after=0.5, **KEPT)
     cells.append(made_cell(attack="dear", rank_bits=7.0, **KEPT))
     text = "\n".join(fair([cell.to_map() for cell in cells]))
-    assert "| A | 400 | 1.00 ± 0.00 | 1.00 | 1.60 times |" in text
-    assert "| FTAL | 75.3 % | 74 ± 155; **100** |" in text
+    assert "| A | 400 | 100 of 100 | 1.00 ± 0.00 | 1.00 | 1.60 times |" in text
+    assert "| FTAL | 75.3 % | 74 ± 155; **100** in 2 |" in text
     assert "| idle | 80.0 % | 15 ± 25; (5) |" in text
     assert "| dear (1 seed) | 88.0 % | 7; **7** |" in text
-    assert "Exposures of each trigger: 400. The adversary has 100 labeled images" in text
+    assert "on the adversary's 100 labeled images" in text
+    assert "owner's (80.0 to 80.0 %)" in text
+    assert "At most 332 bits are possible. " in text
+    assert "Exposures of each trigger: 400." in text
     assert "says nothing: idle." in text
     assert "by each statistic" not in text  # no points were counted
     assert "| Adi et al. 2018, authors' slides | from scratch, no attack | 100 | 93.81 |" in text
@@ -65,6 +68,24 @@ def test_statistics_are_compared_and_declared_labels_are_matches() -> None:
     root = ElementTree.fromstring(svg)
     kinds = [part.get("class") for part in root.iter() if part.tag.endswith("circle")]
     assert kinds == ["dot m0", "dot m0", "dot m0 hollow"]  # the first is the legend's
+
+
+def test_what_is_not_embedded_and_what_is_weaker_than_its_source() -> None:
+    fair = importlib.import_module("docs_results_fair").fair
+    inverted = {"attack_name": "dehydra", "attack_parameters": {"images": 50, "steps": 400}}
+    cells = [
+        made_cell(watermark="B", matches_before=30, scheme="le_merrer", **KEPT),
+        made_cell(watermark="B", opened_used=True, trials=50, **KEPT),
+        made_cell(watermark="C", attack="D", **inverted, **KEPT),
+    ]
+    text = "\n".join(fair([cell.to_map() for cell in cells]))
+    assert "| B | 400 | 30 of 100 |" in text
+    assert "| C | 400 | 100 of 100 |" in text
+    assert "† B: not embedded" in text
+    assert "| attack | accuracy | B † | C |" in text
+    assert "B: the training begins with the unmarked network" in text
+    assert "At most 332 bits are possible, 166 where a block was opened" in text
+    assert "dehydra inverts 50 images of a class (Lu et al. 2024: 250)." in text
 
 
 def test_every_grid_has_its_file() -> None:

@@ -16,8 +16,7 @@ from zkwm.evaluation.results.outcome import Table
 from zkwm.evaluation.results.tables import COLUMNS
 
 if TYPE_CHECKING:
-    from zkwm.evaluation.results.cell import CountedBy
-from zkwm.evaluation.results.outcome import GridResult
+    from zkwm.evaluation.results.outcome import GridResult
 
 _T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 """The 97.5 % point of Student's t for 1 to 10 degrees of freedom; the last serves for more."""
