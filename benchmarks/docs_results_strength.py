@@ -48,6 +48,11 @@ WEAKER = (
     Weaker("fine_pruning", "share", 0.8,
            "fine-pruning takes a share of {} of the last convolution's channels (Lukas et al.: "
            "0.96, Gan et al.: 0.8 to 0.95)"),
+    Weaker("laundering", "steps", 2000,
+           "laundering searches a stamp in {} steps of 10 images (toolbox of Lukas et al.: 25 "
+           "epochs of all images)"),
+    Weaker("partial_laundering", "images_per_pair", 64,
+           "partial laundering searches with {} images a step (toolbox: 64)"),
     Weaker("adversarial_training", "levels", 26,
            "adversarial training moves pixels by {} of 255 levels (Lukas et al.: 3, 26 and 64)"),
     Weaker("dehydra", "images", 250,

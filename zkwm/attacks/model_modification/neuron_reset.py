@@ -1,7 +1,9 @@
 """Select and reset the neurons that a recovered trigger excites (Aiken et al. 2020, step 2).
 
-``laundering`` and ``partial_laundering`` use it. Neurons are chosen by their activations, and whole
-rows and filters become zero; ``pruning`` removes single weights by magnitude.
+``laundering`` and ``partial_laundering`` use it; ``laundering`` counts neurons that a stamp makes
+less active, too, where the Watermark Robustness Toolbox counts those made more active. Neurons are
+chosen by their activations, and whole rows and filters become zero; ``pruning`` removes single
+weights by magnitude.
 """
 
 from __future__ import annotations

@@ -4,6 +4,9 @@ For each class, search the smallest mask and a pattern that turn most images int
 ``laundering`` uses it; ``partial_laundering`` turns one class into another. There is no test for a
 backdoor (no anomaly index). It finds one stamp a class: triggers that are memorized image by image
 have none, and what comes out for them is a universal adversarial patch.
+The search is short: its callers take 150 steps of 5 or 10 images for a stamp, where the Watermark
+Robustness Toolbox (Lukas et al. 2022, ``neural_laundering.yaml``) takes 25 epochs of all images in
+batches of 64 for a class.
 """
 
 from __future__ import annotations
