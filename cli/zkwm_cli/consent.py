@@ -279,7 +279,11 @@ def _demand(release: Disclosure, block_size: int) -> list[tuple[str, str]]:
             f"at least {argument.least_matches} of {argument.block_count * block_size} triggers "
             f"({argument.block_count} of {release.block_count} blocks) match",
         ),
-        ("unopened", f"{argument.unopened} blocks, of those that the judge does not exclude"),
+        (
+            "unopened",
+            f"{argument.unopened} block{'' if argument.unopened == 1 else 's'}, of those that the "
+            "judge does not exclude",
+        ),
     ]
 
 

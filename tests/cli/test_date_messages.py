@@ -71,7 +71,7 @@ def test_the_new_passphrase_is_named_where_nobody_can_be_asked(
 
 @needs_openssl
 def test_a_registered_commitment_says_how_its_date_is_read(
-    zkwm: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    zkwm: Command, case: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     authority = PastAuthority(tmp_path / "tsa", name="public", intermediate=False)
@@ -97,3 +97,7 @@ def test_a_registered_commitment_says_how_its_date_is_read(
     row = next(line for line in seen.splitlines() if "existed by" in line)
     assert " to 20" in row
     assert "{" not in row
+    asked = ("--model", case.model, "--reveal", 50, "--judge", case.judge)
+    told = zkwm("challenge", "--commitment", "commitment", *asked, "--output", "a.challenge")
+    assert told.code == 0, told.stderr
+    assert "where you give --trust and --suspect-published" in told.stderr

@@ -107,7 +107,10 @@ def argue(
     except NotEnoughMatches as error:
         require_file_below(derived.file, challenge, statement, images)
         record(None)
-        error.hint = "this is recorded in the vault: telling a judge releases one bit"
+        error.hint = (
+            "this is recorded in the vault: telling a judge releases one bit; zkwm check says how "
+            "many match"
+        )
         raise
     response = ArgumentResponse(challenge.digest, commitment.digest, blocks, labels, proof)
     response.verify_against(commitment, challenge)

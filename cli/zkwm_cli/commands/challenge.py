@@ -183,14 +183,19 @@ def _tell_price(
 
 
 def _warn_of_dates(challenge: Challenge, commitment: Commitment) -> None:
-    """Say where every date in the commitment's file is after the suspect's publication."""
+    """Say where dates are left out, or all of the commitment's are after the publication."""
     from zkwm.report.visible import quoted
     from zkwm.written_dates import in_words
-    from zkwm_cli.terminal import warn
+    from zkwm_cli.terminal import note, warn
     from zkwm_protocols.dates import MOST_SOURCE, Order
     from zkwm_protocols.stated_dates import stated_existence, stated_order
 
     published, existed = challenge.published, stated_existence(commitment)
+    if existed is not None and (published is None or challenge.trust is None):
+        note(
+            "the commitment's file has dates: a verdict says which is older, commitment or model, "
+            "where you give --trust and --suspect-published"
+        )
     if published is None or existed is None:
         return
     if stated_order(commitment, published) == Order.NOT_OLDER:

@@ -154,11 +154,12 @@ def _commit_given(
 def _print(commitment: Commitment, output: OutputOptions) -> None:
     """The size and digest of the commitment, what it is enough for, and the same in JSON."""
     from zkwm.owner.openings_left import disputes_left
+    from zkwm.report.visible import count
     from zkwm_cli.terminal import note
 
     header = commitment.header
     note(
-        f"committed to {header.leaf_count} triggers in {header.block_count} blocks of "
+        f"committed to {header.leaf_count} triggers in {count(header.block_count, 'block')} of "
         f"{header.block_size}, {header.label_mode} labels; digest {commitment.digest.hex()}"
     )
     if header.timestamp_authority is not None:

@@ -45,10 +45,12 @@ def claim(owner: VaultOptions, person: str, output: OutputOptions) -> None:
         openssl dgst -sha256 -sign person.key -out acme.signature acme.claim
     """
     from zkwm.owner.key_statements import claim_to_sign
+    from zkwm_cli.terminal import note
 
     target = output.target(owner.vault)
     key = owner.open().state.signing_key
     target.write(claim_to_sign(key, person))
+    note(f"wrote {output.output}: sign it with the certificate's key, then zkwm key bind")
     print_result(
         output.as_json, "key-claim", path=output.output, key=key.public.fingerprint(), person=person
     )

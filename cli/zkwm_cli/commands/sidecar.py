@@ -66,6 +66,7 @@ def make(
     target = output.target(owner.vault, *file)
 
     from zkwm.sidecar import LogEntryName, Sidecar, c2pa_assertion
+    from zkwm_cli.terminal import note
     from zkwm_protocols.commitment import FILE_LIMIT, Commitment
     from zkwm_protocols.errors import UsageError
 
@@ -83,6 +84,7 @@ def make(
         )
     envelope = claim.signed(key)
     target.write(envelope if form == "in-toto" else c2pa_assertion(envelope))
+    note(f"wrote {output.output}: commitment {committed.digest.hex()[:16]} claims these files")
     print_result(
         output.as_json,
         "sidecar-make",
