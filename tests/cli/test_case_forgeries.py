@@ -16,6 +16,7 @@ from zkwm.judge.counted import sums_of
 from zkwm.judge.key_file import open_judge_key
 from zkwm.judge.results import TriggerStatus
 from zkwm.judge.verdict import Outcome, Verdict
+from zkwm.suspects.suspect import TIMED_OUT
 from zkwm_protocols.evidence import Evidence, assess
 from zkwm_protocols.ranks import Statistic
 
@@ -149,6 +150,18 @@ def _flattered(true: Verdict) -> Verdict:
     ))  # fmt: skip
 
 
+def _without(true: Verdict, number: int) -> Verdict:
+    """The lie that so many triggers got no answer, which moves the medians of the others."""
+    late = {"status": TriggerStatus.NO_ANSWER, "answer": None, "points": None,
+            "problem": TIMED_OUT}  # fmt: skip
+    triggers = (*(replace(one, **late) for one in true.triggers[:number]), *true.triggers[number:])
+    assert true.header is not None
+    return replace(true, triggers=triggers, evidence=_of_all(
+        true, matches=sum(one.status == TriggerStatus.MATCH for one in triggers),
+        score_sum=sums_of(triggers, Statistic.SCORES, true.header.class_count)[1],
+    ))  # fmt: skip
+
+
 def test_points_that_are_a_little_better_everywhere(
     court: Court, zkwm: Command, case: Files
 ) -> None:
@@ -166,6 +179,8 @@ def test_points_that_are_a_little_better_everywhere(
     court.decide(*options, expected=10)
     assert court.pack(triggers=True).code == 0
     assert states(court.check(expected=10)) == ALL
+    court.lie(lambda true: _without(true, 1))
+    assert states(court.check(expected=3)) == ALL | {"answers": "not repeated"}
     court.lie(lambda true: replace(
         _flattered(true), outcome=Outcome.PROVEN, checks=honest.checks, reason=honest.reason,
     ))  # fmt: skip

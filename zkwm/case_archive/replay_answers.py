@@ -25,7 +25,7 @@ from zkwm_protocols.errors import SuspectUnusable, ZkwmError
 from zkwm_protocols.evidence import Evidence
 from zkwm_protocols.opening import CheckedTrigger, LeafStatus
 from zkwm_protocols.ranks import Statistic
-from zkwm_protocols.suspect_identity import Preprocessing
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
 
 _NEAR = 2
 """How far points may differ from a verdict's."""
@@ -53,17 +53,18 @@ def repeat_answers(
     if could_decide(case, stated):
         words = f"the verdict has no answer to {len(lacking)} triggers, which could decide"
         return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words)
-    scored = case.challenge.statistic.reads_scores
+    statistic, kind = case.challenge.statistic, case.challenge.suspect.kind
+    together = statistic.reads_scores or kind == SuspectKind.EXTRACTION
     askings = Askings(documents, location, replaying)
-    same = partial(_same, near=int(case.challenge.statistic == Statistic.RELEARNING))
+    same = partial(_same, near=int(statistic == Statistic.RELEARNING))
     try:
-        unasked = frozenset[int]() if scored else lacking
+        unasked = frozenset[int]() if together else lacking
         here = askings.first(partial(_answers, case, triggers, stated, unasked))
         answers = RoundedAnswers(case, stated, here, same, open=_unanswered_here(here, stated))
         alone = len(answers.open) + len(lacking - _without_answer(here))
-        if scored and alone:
-            words = f"{alone} triggers have an answer in the verdict alone, or here alone, and "
-            words += f"{case.challenge.statistic} rest on all answers together"
+        if together and alone:
+            words = f"{alone} triggers have an answer in the verdict alone, or here alone, and all "
+            words += "answers rest on each other"
             return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words, _MORE_TIME)
         if words := _otherwise(answers):
             return _within_rounding(askings, triggers, answers, words)

@@ -112,17 +112,21 @@ def test_less_than_no_bits_are_shown_as_none() -> None:
 class Asked:
     """Counts askings, and says how they were made."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, whole: bool = False) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, *, whole: bool = False, fixed: bool = False
+    ) -> None:
         self.orders: list[int] = []
         self.seconds: list[float] = []
         self.told: list[tuple[str, int, int]] = []
-        self._whole = whole
+        self._whole, self._fixed = whole, fixed
         monkeypatch.setattr(other_rounding, "suspect_again", self._opened)
 
     @contextmanager
     def _opened(self, *given: Any, order: int = 0) -> Iterator[Any]:
         self.orders.append(order)
         self.seconds.append(given[2].total_seconds)
+        if order and self._fixed:
+            raise SuspectUnusable("no memory for another order", check="suspect.answers")
         yield SimpleNamespace(
             identity=SimpleNamespace(shape=(1, 4, 4)), check_preprocessing=self._check
         )
@@ -158,6 +162,17 @@ def test_seven_other_askings_have_what_is_left_of_one_limit(
     assert asked.seconds == sorted(asked.seconds, reverse=True)
     assert asked.told[0] == ("asking the suspect again", 1, 2)
     assert asked.told[-1] == ("asking it with other rounding, 7 of 7", 1, 2)
+
+
+def test_one_that_cannot_be_opened_in_another_order_has_its_pixels_moved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = Asked(monkeypatch, fixed=True)
+    moved = asked.askings().others(asked.answer)
+    assert len({*moved, ()}) == 8
+    assert asked.orders[:4] == [1, 0, 2, 0]
+    with pytest.raises(SuspectUnusable, match="no memory"):
+        Asked(monkeypatch, whole=True, fixed=True).askings().others(asked.answer)
 
 
 @pytest.mark.parametrize(("kind", "whole"), [("safetensors", True), ("extraction", False)])

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.support.case_files import SHAPE
 from tests.support.rounded_lookup import RAW, save_rounded_lookup
-from zkwm.suspects import OnnxLimits
+from zkwm.suspects import OnnxLimits, onnx_worker
 from zkwm.suspects.onnx_reordered import ORDERS, Reordered, reorder
 from zkwm.suspects.onnx_suspect import OnnxSuspect
 from zkwm.suspects.onnx_worker import open_session
@@ -174,6 +174,16 @@ def test_names_of_new_values_are_new() -> None:
     given = normal(2, 33)
     found = values(reordered(model, 3)[0], given)
     np.testing.assert_allclose(found, values(model, given), atol=1e-5)
+
+
+def test_what_cannot_run_in_another_order_is_asked_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = network(one("MatMul", "x", "w"), ROW, w=normal(33, 5))
+    broken = network(one("MatMul", "x", "nothing"), ROW)
+    monkeypatch.setattr(onnx_worker, "reorder", lambda *_: (broken, Reordered(1)))
+    asked, moved = onnx_worker._opened(model.SerializeToString(), "", 1)
+    assert (asked.shape, moved) == ([None, 33], Reordered(0, 1))
 
 
 @pytest.mark.parametrize("pixels", ["rounded", "half"])
