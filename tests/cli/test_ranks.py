@@ -28,6 +28,7 @@ def test_a_case_by_scores(zkwm: Command, case: Files) -> None:
     first = " ".join(result.stdout.splitlines()[:2])
     assert first.startswith("PROVEN: 50 of 50 triggers match, their labels have ")
     assert "Points of labels" in result.stdout
+    assert "Counted           points of the labels" in result.stdout
     inspected = zkwm("inspect", case.folder / "new.challenge", "--json").json
     assert "scores" in str(inspected)
 
@@ -98,6 +99,9 @@ def test_a_case_by_relearning(zkwm: Command, case: Files, monkeypatch: pytest.Mo
     challenge = case.folder / "new.challenge"
     assert zkwm(*case.prove_options(challenge=challenge), "--again").code == 0
     proof = case.folder / "new.proof"
-    result = zkwm(*case.verify_options(challenge=challenge, proof=proof, model=folder), "--json")
+    given = case.verify_options(challenge=challenge, proof=proof, model=folder)
+    result = zkwm(*given, "--json", "--verdict", case.folder / "case.verdict")
     assert result.json["statistic"] == "relearning"
+    shown = zkwm("inspect", case.folder / "case.verdict", "--judge", case.public).stdout
+    assert "Counted           relearning: ranks of the labels" in shown
     assert result.json["ranks"]["value"] > 150  # by luck 95 of 300

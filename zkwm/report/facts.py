@@ -13,7 +13,7 @@ from zkwm.judge.verdict import CheckedBy, Outcome, Verdict
 from zkwm.report.class_list import class_map_in_words
 from zkwm.report.dates import date_facts
 from zkwm.report.question_facts import question_facts
-from zkwm.report.statistic_words import counted_more_finely
+from zkwm.report.statistic_words import counted_in_short, counted_more_finely
 from zkwm.report.visible import by_luck, count, odds, utc
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
@@ -258,6 +258,7 @@ def _challenge(verdict: Verdict) -> tuple[Fact, ...]:
         ),
         Fact("Challenge", challenge.digest.hex(), True),
         Fact("Purpose", challenge.purpose or "none stated"),
+        *([Fact("Counted", counted)] if (counted := counted_in_short(challenge)) else ()),
         Fact("Standard", demanded),
         Fact("Tried", _tried(tried) + stated),
         Fact("Blocks", _blocks(verdict, challenge)),
