@@ -169,10 +169,9 @@ def _ask(
     try:
         facts, result = process.answer([json.dumps(task).encode(), *frames], seconds, size)
     except NoResultError as error:
-        reason, hint = "it ended without an answer, perhaps out of memory", hint
+        reason = "it ended without an answer, perhaps out of memory"
         if error.late:
-            reason = f"it takes more than {seconds:g} seconds"
-            hint = late_hint
+            reason, hint = f"it takes more than {seconds:g} seconds", late_hint
         raise SuspectUnusable(
             f"the suspect cannot be asked: {reason}", hint=hint, check=CHECK
         ) from None

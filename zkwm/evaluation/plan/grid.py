@@ -87,8 +87,8 @@ class Grid:
             others.
         null_models: Unmarked networks that each mark is read from.
         opened_block: Whether adversaries may use the first block of triggers.
-        relearning: Whether triggers are relearned, too (SPEC.md 8.7), which takes
-            seconds a cell.
+        relearning: Whether triggers are relearned, too (SPEC.md 8.7), which takes most of a minute
+            a cell for a small network, and minutes for a deeper one.
 
     Raises:
         UsageError: A value is of the wrong type or out of range.
