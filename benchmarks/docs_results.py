@@ -18,6 +18,7 @@ import docs_results_commands
 import docs_results_fair
 import docs_results_gate
 import docs_results_grid
+import docs_results_grids
 import docs_results_marks
 import docs_results_owner_first
 import docs_results_peers
@@ -55,7 +56,7 @@ def main() -> None:
         README: f"{before}{BEGIN}\n{table}\n{END}{after}",
         PAGE: "\n".join((*INTRODUCTION, tables())) + "\n",
     }
-    cells = {grid.name: _lines(grid.file) for grid in docs_results_fair.GRIDS}
+    cells = {grid.name: _lines(grid.file) for grid in docs_results_grids.GRIDS}
     pages |= {RESULTS / name: svg for name, svg in docs_results_fair.figures(cells)}
     for path, text in pages.items():
         if not check:
@@ -127,8 +128,8 @@ def _marks() -> Iterable[str]:
     if survival:
         yield from ("## What survives", "", *docs_results_marks.survival(survival))
         yield from docs_results_marks.fresh(_lines("survival_fresh.jsonl"))
-    yield from _grids("Trigger sets on equal terms", docs_results_fair.GRIDS)
-    yield from _grids("In the settings of papers", docs_results_fair.PAPERS)
+    yield from _grids("Trigger sets on equal terms", docs_results_grids.GRIDS)
+    yield from _grids("In the settings of papers", docs_results_grids.PAPERS)
     tried = _lines("owner_first.jsonl")
     if tried:
         yield from ("## What could survive the strongest attacks", "")
@@ -152,7 +153,7 @@ def _marks() -> Iterable[str]:
         yield from ("## Marks in answers", "", *docs_results_marks.answers(answers))
 
 
-def _grids(title: str, grids: Iterable[docs_results_fair.FairGrid]) -> Iterable[str]:
+def _grids(title: str, grids: Iterable[docs_results_grids.FairGrid]) -> Iterable[str]:
     """A section of the grids that have run; none where none has."""
     parts = [part for grid in grids for part in docs_results_fair.fair(_lines(grid.file), grid)]
     return (f"## {title}", "", *parts) if parts else ()

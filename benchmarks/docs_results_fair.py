@@ -8,12 +8,12 @@ allowances.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import log2
 from statistics import mean
 from typing import Any
 
 import fair_figure
+from docs_results_grids import GRIDS, FairGrid
 from docs_results_strength import strengths
 
 from zkwm.evaluation.results.cell import Cell, CountedBy
@@ -28,56 +28,6 @@ EMBEDDED, NOT_EMBEDDED = 0.9, "†"
 """The share of triggers that a mark has before any attack, and the sign of a mark with fewer."""
 AFTERWARDS = ("deepsigns_black_box", "le_merrer")
 """Schemes that are embedded into the trained unmarked network."""
-
-
-@dataclass(frozen=True)
-class FairGrid:
-    """A grid with equal budgets.
-
-    Attributes:
-        name: Of its file in ``examples/grids``.
-        what: Data set and network.
-        budget: What is the same for all marks.
-        counted: Labels of the marks for which the three statistics are compared.
-    """
-
-    name: str
-    what: str
-    budget: str = (
-        "the same triggers, epochs and, but for rows that say otherwise, exposures of each trigger"
-    )
-    counted: tuple[str, ...] = ("plain", "robust (zkwm)")
-
-    @property
-    def file(self) -> str:
-        """Of its cells in ``benchmarks/results``."""
-        return f"grid_{self.name}.jsonl"
-
-    @property
-    def figure(self) -> str:
-        """Of the SVG beside the cells."""
-        return f"grid_{self.name}.svg"
-
-
-GRIDS = (
-    FairGrid("fair", "Fashion-MNIST, LeNet-5"),
-    FairGrid("fair_relearning", "Fashion-MNIST, LeNet-5, suspects read by relearning, too"),
-    FairGrid("fair_batch_norm", "Fashion-MNIST, ResNet-8 (batch normalization)"),
-    FairGrid("fair_mnist", "MNIST, LeNet-5"),
-    FairGrid(
-        "fair_cifar10",
-        "CIFAR-10, a CNN and a ResNet-8 (batch normalization)",
-        counted=("plain", "robust (zkwm)", "plain, ResNet-8", "robust (zkwm), ResNet-8"),
-    ),
-    FairGrid("fair_tiny_imagenet", "ten classes of Tiny ImageNet, ResNet-8 (batch normalization)"),
-)
-
-_PAPERS = "each mark as its paper has it, on one network"
-PAPERS = (
-    FairGrid("published_mnist", "MNIST, LeNet-5", _PAPERS, ()),
-    FairGrid("published_dynamarks", "Fashion-MNIST, LeNet-5", _PAPERS, ()),
-)
-"""Grids in the settings of papers, for rows beside theirs."""
 
 
 def fair(lines: list[Line], grid: FairGrid = GRIDS[0]) -> Iterator[str]:
@@ -186,10 +136,11 @@ def _caption(lines: list[Line], seeds: int) -> str:
     shown = sorted({round(line["exposures"]) for line in lines if line["exposures"]})
     exposures = f" Exposures of each trigger: {' or '.join(map(str, shown))}." if shown else ""
     bars = [line["scratch_accuracy"] for line in lines if line["scratch_accuracy"] is not None]
+    averaged = f"mean of {seeds} seeds with 95 % interval (Student's t)" if seeds > 1 else "1 seed"
     bar = f" ({100 * min(bars):.1f} to {100 * max(bars):.1f} %)" if bars else ""
     return (
         "Bits before allowances that are left, by ranks (by matches where a mark has no classes): "
-        f"mean of {seeds} seed{'s' * (seeds > 1)} with 95 % interval (Student's t), then the worst "
+        f"{averaged}, then the worst "
         "of the seeds in which the attack counts, and in how many where not in all; in parentheses "
         "where it counts in none. So the worst may be above the mean, which is over all seeds. An "
         "attack counts where it ends at least a point above the bar: a network trained from "

@@ -89,7 +89,7 @@ def test_what_is_not_embedded_and_what_is_weaker_than_its_source() -> None:
 
 
 def test_every_grid_has_its_file() -> None:
-    module = importlib.import_module("docs_results_fair")
+    module = importlib.import_module("docs_results_grids")
     for grid in (*module.GRIDS, *module.PAPERS):
         assert (BENCHMARKS.parent / "examples" / "grids" / f"{grid.name}.yaml").exists()
 
