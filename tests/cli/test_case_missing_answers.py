@@ -9,7 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
+from tests.cli.test_dispute import one_claim
 from tests.support.court import ALL, Court, answering, checked, states, words_of
 from zkwm.case_archive import other_rounding, replay_answers
 from zkwm.judge.results import CheckStatus, TriggerResult, TriggerStatus
@@ -125,6 +127,18 @@ def test_the_hint_says_how_to_give_more_time(
     done = packed.zkwm("case", "check", packed.archive, "--timeout", 40)
     assert done.code == 3
     assert "hint: give it more time for an answer (--timeout)" in done.stderr
+
+
+def test_a_dispute_says_who_knows_what_helps(
+    packed: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim stands on its judge's word, and the archive by itself tells how to do better."""
+    slow_here(monkeypatch, 45, TIMED_OUT)
+    path = packed.folder / "CASE.yaml"
+    path.write_text(yaml.safe_dump(one_claim("model.onnx", {"archive": "case.zip"})), "utf-8")
+    (claim,) = packed.zkwm("dispute", path, "--json").json["claims"]
+    assert claim["detail"].startswith("as its judge says; not repeated: answers: ")
+    assert claim["detail"].endswith("; zkwm case check repeats it by itself, and says what helps")
 
 
 def test_an_answer_that_is_no_number_is_not_late(

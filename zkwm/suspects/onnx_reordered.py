@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zkwm.suspects.onnx_contents import all_nodes
 from zkwm.suspects.onnx_value_types import Types, axes_of, types_of, with_types
@@ -105,6 +104,7 @@ class _Rewriting:
         while any(name.startswith(self._prefix) for name in known):
             self._prefix += "_"
         self._nodes: list[onnx.NodeProto] = []
+        self._numbers: dict[int, str] = {}
         self._types: Types = {}
         self._axes: dict[str, list[int]] = {}
         self.moved = self.left = 0
@@ -116,12 +116,13 @@ class _Rewriting:
         types = {name: one for name, one in types.items() if name not in own} | types_of(graph)
         axes = {name: one for name, one in axes.items() if name not in own} | axes_of(graph)
         nodes: list[onnx.NodeProto] = []
+        numbers: dict[int, str] = {}
         for node in graph.node:
             for attribute in node.attribute:
                 for inner in (attribute.g, *attribute.graphs):
                     if inner.node:
                         self.graph(inner, types, axes)
-            self._nodes, self._types, self._axes = nodes, types, axes
+            self._nodes, self._numbers, self._types, self._axes = nodes, numbers, types, axes
             self._node(node)
         del graph.node[:]
         graph.node.extend(nodes)
@@ -273,8 +274,7 @@ class _Rewriting:
 
     def _slice(self, value: str, axis: int, start: int, end: int, step: int) -> str:
         """Every ``step``-th place along an axis."""
-        given = [self._constant(np.array([one], np.int64)) for one in (start, end, axis, step)]
-        return self._add("Slice", [value, *given])
+        return self._add("Slice", [value, *map(self._number, (start, end, axis, step))])
 
     def _longer(self, value: str, output: str = "") -> str:
         """A value, of a known type, times 1 and some last bits."""
@@ -291,11 +291,14 @@ class _Rewriting:
         self._types[name] = self._type(value)
         return name
 
-    def _constant(self, values: NDArray[np.int64]) -> str:
-        """A constant of the graph."""
+    def _number(self, number: int) -> str:
+        """A constant of the graph, int64 (1,), made once."""
         import onnx
 
-        return self._add("Constant", [], value=onnx.numpy_helper.from_array(values))
+        if number not in self._numbers:
+            value = onnx.numpy_helper.from_array(np.array([number], np.int64))
+            self._numbers[number] = self._add("Constant", [], value=value)
+        return self._numbers[number]
 
     def _add(self, kind: str, inputs: Sequence[str], *, output: str = "", **fields: object) -> str:
         """Append a new node; the name of its output."""
