@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zkwm.report.visible import by_luck, quoted
 from zkwm_cli.consent import name_blocks
 from zkwm_cli.exits import one_line
+from zkwm_cli.option_names import in_options
 from zkwm_cli.terminal import duration
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _argument(found: SuspectCheck, argument: ArgumentCheck) -> Iterator[str]:
     if argument.refusal:
         yield _row("not possible", one_line(argument.refusal))
         if argument.hint:
-            yield _row("instead", one_line(argument.hint))
+            yield _row("instead", one_line(in_options(argument.hint)))
         return
     triggers = len(argument.blocks) * found.block_size
     yield _row(

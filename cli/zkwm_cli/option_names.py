@@ -35,6 +35,7 @@ OPTIONS = {
     "outputs": "--outputs",
     "overwrite": "--force",
     "published": "--suspect-published",
+    "reference": "--reference",
     "refuse": "--refuse",
     "reveal": "--reveal",
     "scale": "--scale",

@@ -134,7 +134,7 @@ def test_a_judge_learns_which_reference_is_missing(
     zkwm: Command, folder: Path, tmp_path: Path
 ) -> None:
     for options, complaint in (
-        ((), "[challenge.suspect]"),
+        ((), "give it as the reference (--reference)"),
         (("--reference", "marked"), "[challenge.suspect]"),
         (("--reference", "unmarked", "--parameter", "strength=1"), "strength"),
         (("--parameter", "strength"), "strength"),
@@ -143,6 +143,15 @@ def test_a_judge_learns_which_reference_is_missing(
         assert result.code != 0
         assert complaint in result.stderr
         assert not (tmp_path / "c").exists()
+
+
+def test_a_judge_learns_that_the_scheme_is_missing(
+    zkwm: Command, folder: Path, tmp_path: Path
+) -> None:
+    given = ("--commitment", "acme.commitment", "--model", "marked", "--reveal", 64)
+    refused = zkwm("challenge", *given, "--judge", "judge.key.pub", "--output", tmp_path / "c")
+    assert refused.code == 3
+    assert "name its scheme (--watermark)" in refused.stderr
 
 
 def test_zero_knowledge_is_unsupported(zkwm: Command, folder: Path, tmp_path: Path) -> None:

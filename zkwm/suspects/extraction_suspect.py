@@ -113,7 +113,7 @@ class ExtractionSuspect(Suspect):
             raise InvalidOpening(
                 "the commitment names an unmarked model to align the suspect with, and none was "
                 f"given: {header.owner_model.hex()[:16]}",
-                hint="get that model from the owner, and give it as the reference",
+                hint="get that model from the owner, and give it as the reference (`reference`)",
                 check="challenge.suspect",
             )
         raise InvalidOpening(

@@ -39,6 +39,7 @@ from zkwm.suspects.suspect import (
     answer_from_label,
     answer_from_scores,
     gray_image,
+    hint_of_shape,
     require_images,
     require_outputs,
 )
@@ -241,7 +242,7 @@ def _layouts(declared: DeclaredInput, shape: tuple[int, int, int]) -> list[str]:
         raise SuspectUnusable(
             f"the suspect's input is {printable(dimensions, 100) or 'a scalar'}, which does not "
             f"take images of {channels} x {height} x {width}",
-            hint="this commitment cannot be checked against a model of other images",
+            hint=hint_of_shape(shape),
             check=CHECK,
         )
     return fitting

@@ -26,6 +26,7 @@ from zkwm.suspects.suspect import (
     Suspect,
     SuspectFile,
     answer_from_scores,
+    hint_of_shape,
     require_images,
     require_outputs,
 )
@@ -64,7 +65,7 @@ class SafetensorsSuspect(Suspect):
         if config.shape != shape:
             raise SuspectUnusable(
                 f"the suspect takes images of {_times(config.shape)}, not of {_times(shape)}",
-                hint="this commitment cannot be checked against a model of other images",
+                hint=hint_of_shape(shape),
                 check=CHECK,
             )
         self.identity = SuspectIdentity(

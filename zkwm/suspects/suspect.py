@@ -312,3 +312,13 @@ def require_outputs(count: int, expected: int | None) -> int:
             check=CHECK,
         )
     return count
+
+
+def hint_of_shape(shape: tuple[int, int, int]) -> str:
+    """What to do about a model that takes other images than a commitment's, of ``shape``."""
+    if shape == (1, 1, 32):
+        return (
+            "where the commitment is to the keys of a mark, name its scheme (`extraction`), "
+            "and the unmarked model if it names one (`reference`)"
+        )
+    return "this commitment cannot be checked against a model of other images"

@@ -131,7 +131,9 @@ def _print(
     if result.trigger_matches is not None:
         note(f"{result.trigger_matches} of {result.trigger_count} triggers get their label")
     note(f"wrote {output}")
-    if _half_learned(result):
+    if _half_learned(result) or (
+        evidence is not None and evidence["total_bits"] < evidence["threshold_bits"]
+    ):
         note(
             "the mark is not learned whole: more --epochs teach the rest; zkwm check --model "
             f"{output} says what a judge would be left with"
