@@ -42,7 +42,7 @@ def fair(lines: list[Line], grid: FairGrid = GRIDS[0]) -> Iterator[str]:
         "costs, mean with 95 % interval and worst seed; processor time of training against the "
         "unmarked network's."
     )
-    yield from cost_table(marks, lines, grid.instead)
+    yield from cost_table(marks, lines)
     yield from attack_table(marks, lines)
     yield from strengths(lines)
     shown = [mark for mark in grid.counted if mark in marks]
@@ -85,8 +85,8 @@ def in_short(lines: list[Line]) -> list[tuple[str, str, str]]:
     ]  # fmt: skip
 
 
-def cost_table(marks: list[Any], lines: list[Line], instead: str) -> Iterator[str]:
-    """What each mark costs before any attack; ``instead`` as in ``FairGrid``."""
+def cost_table(marks: list[Any], lines: list[Line]) -> Iterator[str]:
+    """What each mark costs before any attack."""
     yield (
         "\n| mark | exposures | triggers | points lost | worst | time |\n|---|---|---|---|---|---|"
     )
@@ -101,7 +101,7 @@ def cost_table(marks: list[Any], lines: list[Line], instead: str) -> Iterator[st
     if failed := [mark for mark in marks if _is_not_embedded(mark, lines)]:
         yield (
             f"\n{NOT_EMBEDDED} {', '.join(failed)}: not embedded with this budget, as the triggers "
-            f"say; what attacks leave of it says nothing of the method.{instead and ' '}{instead}"
+            "say; what attacks leave of it says nothing of the method."
         )
 
 
