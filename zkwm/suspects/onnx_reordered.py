@@ -10,14 +10,22 @@ Runs inside the worker (``zkwm.suspects.onnx_worker``): the file is an adversary
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zkwm.suspects.onnx_contents import all_nodes
-from zkwm.suspects.onnx_value_types import Types, axes_of, types_of, with_types
+from zkwm.suspects.onnx_settled import OWN_DOMAINS, settled
+from zkwm.suspects.onnx_value_types import (
+    Dimensions,
+    Types,
+    all_graphs,
+    axes_of,
+    types_of,
+    with_types,
+)
 
 if TYPE_CHECKING:
     import onnx
@@ -34,25 +42,10 @@ _LAST_BITS = {1: 23, 10: 10, 11: 52, 16: 7}
 """Bits after the point of a 1 in float32, float16, float64 and bfloat16, by their numbers."""
 _COARSE = (10, 16)
 """Types in which some processors add up, and others in float32."""
-_SETTLED = frozenset((
-    "Abs", "Add", "And", "ArgMax", "ArgMin", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr",
-    "BitwiseXor", "Cast", "CastLike", "Ceil", "Clip", "Compress", "Concat", "Constant",
-    "ConstantOfShape", "ConvInteger", "DepthToSpace", "DequantizeLinear", "Div", "Dropout",
-    "DynamicQuantizeLinear", "Equal", "Expand", "EyeLike", "Flatten", "Floor", "Gather",
-    "GatherElements", "GatherND", "GlobalMaxPool", "Greater", "GreaterOrEqual", "Identity", "If",
-    "IsInf", "IsNaN", "LeakyRelu", "Less", "LessOrEqual", "Loop", "MatMulInteger", "Max", "MaxPool",
-    "MaxUnpool", "Min", "Mod", "Mul", "Neg", "NonZero", "Not", "OneHot", "Or", "PRelu", "Pad",
-    "QLinearConv", "QLinearMatMul", "QuantizeLinear", "Range", "ReduceMax", "ReduceMin", "Relu",
-    "Reshape", "ReverseSequence", "Round", "Scan", "Scatter", "ScatterElements", "ScatterND",
-    "Shape", "Sign", "Size", "Slice", "SpaceToDepth", "Split", "Sqrt", "Squeeze", "Sub",
-    "ThresholdedRelu", "Tile", "TopK", "Transpose", "Trilu", "Unique", "Unsqueeze", "Where", "Xor",
-))  # fmt: skip
-"""Operators whose results, or those of each of their steps, IEEE 754 or whole numbers settle."""
 _REDUCTIONS = frozenset((
     "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMean", "ReduceSum",
     "ReduceSumSquare",
 ))  # fmt: skip
-_OWN = ("", "ai.onnx")
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 
@@ -72,22 +65,17 @@ def reorder(model: onnx.ModelProto, order: int) -> tuple[onnx.ModelProto, Reorde
 
     ``model`` is as the file has it, its weights merged; it may be changed.
     """
-    left = sum(not _settled(node) for node in all_nodes(model))
+    left = sum(not settled(node) for node in all_nodes(model))
     try:
         model = with_types(model)
     except Exception:  # no fault of the network's: ONNX Runtime runs it
         return model, Reordered(left=left)
-    versions = [one.version for one in model.opset_import if one.domain in _OWN]
-    if not versions or min(versions) < _OLDEST or model.functions:
+    versions = [one.version for one in model.opset_import if one.domain in OWN_DOMAINS]
+    if len(versions) != 1 or versions[0] < _OLDEST or model.functions:
         return model, Reordered(left=left)
     rewriting = _Rewriting(model, order)
     rewriting.graph(model.graph, {}, {})
     return model, Reordered(rewriting.moved, rewriting.left)
-
-
-def _settled(node: onnx.NodeProto) -> bool:
-    """Whether no processor can round an operator otherwise."""
-    return node.domain in _OWN and node.op_type in _SETTLED
 
 
 class _Rewriting:
@@ -98,11 +86,9 @@ class _Rewriting:
         self._backwards = order % 2 == 1
         self._stride = STRIDES[order]
         self._names = 0
-        self._prefix = "other_order_"
-        known = {name for node in all_nodes(model) for name in (*node.input, *node.output)}
-        known |= {one.name for one in (*model.graph.initializer, *model.graph.input)}
-        while any(name.startswith(self._prefix) for name in known):
-            self._prefix += "_"
+        self._known = {one.name for graph in all_graphs(model.graph)
+                       for one in (*graph.initializer, *graph.input, *graph.output)}  # fmt: skip
+        self._known |= {name for one in all_nodes(model) for name in (*one.input, *one.output)}
         self._nodes: list[onnx.NodeProto] = []
         self._numbers: dict[int, str] = {}
         self._types: Types = {}
@@ -112,7 +98,7 @@ class _Rewriting:
     def graph(self, graph: onnx.GraphProto, types: Types, axes: dict[str, list[int]]) -> None:
         """Rewrite a graph; its surroundings know these types, and constants that can be axes."""
         own = {name for node in graph.node for name in node.output}
-        own |= {value.name for value in graph.input}
+        own |= {value.name for value in (*graph.input, *graph.initializer)}
         types = {name: one for name, one in types.items() if name not in own} | types_of(graph)
         axes = {name: one for name, one in axes.items() if name not in own} | axes_of(graph)
         nodes: list[onnx.NodeProto] = []
@@ -133,7 +119,7 @@ class _Rewriting:
 
         moved = onnx.NodeProto()
         moved.CopyFrom(node)
-        if _settled(node):
+        if settled(node):
             self._nodes.append(moved)
         elif self._reordered(moved) or self._made_longer(moved):
             self.moved += 1
@@ -141,25 +127,33 @@ class _Rewriting:
             self.left += 1
 
     def _reordered(self, node: onnx.NodeProto) -> bool:
-        """Append a node whose sums are in another order; False where none is known."""
+        """Append a node whose sums are in another order; False where none is known.
+
+        One of which some sums keep their order is made longer, too.
+        """
         moves: dict[str, Callable[[onnx.NodeProto], bool]] = {
             "MatMul": self._matmul, "Gemm": self._gemm, "Conv": self._conv,
             "GlobalAveragePool": self._global_pool,
         }  # fmt: skip
         moves |= dict.fromkeys(_REDUCTIONS, self._reduction)
-        move = moves.get(node.op_type) if node.domain in _OWN else None
+        move = moves.get(node.op_type) if node.domain in OWN_DOMAINS else None
         if move is None:
             return False
-        wanted = node.output[0]
-        coarse = self._type(wanted)[0] in _COARSE
-        if coarse:
+        wanted, given = node.output[0], node.input[0]
+        partly = node.op_type == "Conv" and not self._whole(node)
+        if partly and any(self._type(one)[0] not in _LAST_BITS for one in (wanted, given)):
+            return False
+        longer = partly or self._type(wanted)[0] in _COARSE
+        if longer:
             node.output[0] = self._twin(wanted)
+        if partly:
+            node.input[0] = self._longer(given)
         sums = node.output[0]
         if move(node):
-            if coarse:
+            if longer:
                 self._longer(sums, wanted)
             return True
-        node.output[0] = wanted
+        node.output[0], node.input[0] = wanted, given
         return False
 
     def _made_longer(self, node: onnx.NodeProto) -> bool:
@@ -178,46 +172,54 @@ class _Rewriting:
 
     def _matmul(self, node: onnx.NodeProto) -> bool:
         """Columns of the first factor and rows of the second, both in another order."""
-        rank = self._type(node.input[1])[1]
-        if rank is None:
+        sizes = self._type(node.input[1])[1]
+        if sizes is None:
             return False
         node.input[0] = self._permuted(node.input[0], -1)
-        node.input[1] = self._permuted(node.input[1], -1 if rank == 1 else -2)
+        node.input[1] = self._permuted(node.input[1], -1 if len(sizes) == 1 else -2)
         self._nodes.append(node)
         return True
 
     def _gemm(self, node: onnx.NodeProto) -> bool:
-        """As a matrix product, either factor transposed."""
+        """As a matrix product, either factor transposed.
+
+        ONNX Runtime takes a vector, too, whose only axis is not always summed over.
+        """
+        if any(len(self._type(factor)[1] or ()) != 2 for factor in node.input[:2]):
+            return False
         turned = {one.name: one.i for one in node.attribute}
         node.input[0] = self._permuted(node.input[0], 0 if turned.get("transA") else 1)
         node.input[1] = self._permuted(node.input[1], 1 if turned.get("transB") else 0)
         self._nodes.append(node)
         return True
 
-    def _conv(self, node: onnx.NodeProto) -> bool:
-        """Channels in another order; of images rows and columns exchanged, and turned round."""
+    def _whole(self, node: onnx.NodeProto) -> bool:
+        """Whether all terms of a convolution come in another order, and not channels alone."""
         fields = {one.name: one for one in node.attribute}
-        one_group = "group" not in fields or fields["group"].i == 1
-        flat = self._type(node.input[1])[1] == 4
-        if not flat and not one_group:
+        sizes = self._type(node.input[1])[1]
+        if sizes is None:
             return False
-        if one_group:
+        channels = sizes[1:2] == (1,) or _groups(fields) == 1
+        return channels and (_turns(fields) or set(sizes[2:]) == {1})
+
+    def _conv(self, node: onnx.NodeProto) -> bool:
+        """Channels in another order, every axis turned round; rows and columns exchanged."""
+        fields = {one.name: one for one in node.attribute}
+        rank = len(self._type(node.input[1])[1] or ())
+        if rank < 3:
+            return False
+        if _groups(fields) == 1:
             node.input[0] = self._permuted(node.input[0], 1)
             node.input[1] = self._permuted(node.input[1], 1)
-        if not flat:
-            self._nodes.append(node)
-            return True
-        strides = list(fields["strides"].ints) if "strides" in fields else [1, 1]
-        padded = "auto_pad" in fields and fields["auto_pad"].s not in (b"NOTSET", b"VALID")
-        turns = [] if padded or strides != [1, 1] else [2] * (self._order // 2 % 2)
-        turns += [] if padded or strides != [1, 1] else [3] * (self._order // 4 % 2)
+        turns = [axis for axis in range(2, rank) if self._order & (4 if axis == 3 else 2)]
+        turns = turns if _turns(fields) else []
         for axis in turns:
             node.input[0] = self._backward(node.input[0], axis)
             node.input[1] = self._backward(node.input[1], axis)
             if "pads" in fields:
-                pads = fields["pads"].ints
-                pads[axis - 2], pads[axis] = pads[axis], pads[axis - 2]
-        exchanged = self._backwards or not turns
+                pads, last = fields["pads"].ints, axis + rank - 4
+                pads[axis - 2], pads[last] = pads[last], pads[axis - 2]
+        exchanged = rank == 4 and (self._backwards or not turns)
         if exchanged:
             for place in (0, 1):
                 node.input[place] = self._add("Transpose", [node.input[place]], perm=[0, 1, 3, 2])
@@ -238,10 +240,13 @@ class _Rewriting:
         return True
 
     def _global_pool(self, node: onnx.NodeProto) -> bool:
-        """The last axis in another order."""
-        node.input[0] = self._permuted(node.input[0], -1)
-        self._nodes.append(node)
-        return True
+        """Every axis after the second in another order."""
+        axes = range(2, len(self._type(node.input[0])[1] or ()))
+        for axis in axes:
+            node.input[0] = self._permuted(node.input[0], axis)
+        if axes:
+            self._nodes.append(node)
+        return bool(axes)
 
     def _reduction(self, node: onnx.NodeProto) -> bool:
         """Every axis that is summed over in another order."""
@@ -250,7 +255,7 @@ class _Rewriting:
             axes = self._axes.get(node.input[1])
         elif axes is None:
             idle = any(one.name == "noop_with_empty_axes" and one.i for one in node.attribute)
-            axes = [] if idle else list(range(self._type(node.input[0])[1] or 0))
+            axes = [] if idle else list(range(len(self._type(node.input[0])[1] or ())))
         if not axes:
             return False
         for axis in axes:
@@ -312,9 +317,23 @@ class _Rewriting:
 
     def _name(self) -> str:
         """A name that no value has."""
-        self._names += 1
-        return f"{self._prefix}{self._names}"
+        while True:
+            self._names += 1
+            if (name := f"other_order_{self._names}") not in self._known:
+                return name
 
-    def _type(self, value: str) -> tuple[int, int | None]:
-        """The element type, 0 where it is not known, and the rank of a value."""
+    def _type(self, value: str) -> tuple[int, Dimensions | None]:
+        """The element type, 0 where it is not known, and the sizes of a value."""
         return self._types.get(value, (0, None))
+
+
+def _groups(fields: Mapping[str, onnx.AttributeProto]) -> int:
+    """The groups of a convolution."""
+    return int(fields["group"].i) if "group" in fields else 1
+
+
+def _turns(fields: Mapping[str, onnx.AttributeProto]) -> bool:
+    """Whether a convolution can be turned round: its strides are 1, its padding is in numbers."""
+    strides = set(fields["strides"].ints) if "strides" in fields else {1}
+    padded = "auto_pad" in fields and fields["auto_pad"].s not in (b"NOTSET", b"VALID")
+    return strides == {1} and not padded
