@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from zkwm.case_archive.documents import CaseDocuments
 from zkwm.case_archive.manifest import ArchiveRole
 from zkwm.case_archive.other_rounding import Askings, NoOtherRoundingError, Replaying
+from zkwm.case_archive.rounded_answers import ANOTHER_MACHINE
 from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.data.labeled_images import LabeledImages, load_test_data
 from zkwm.judge.task_accuracy import drawn_images
@@ -68,18 +69,25 @@ def _within_rounding(
     Raises what asking the suspect raises.
     """
     unsettled, missing = np.zeros(len(here.right), np.bool_), here.missing.copy()
+    found = [int(here.right.sum())]
     try:
         for other in askings.others(partial(_measured, data)):
             unsettled |= other.right != here.right
             missing |= other.missing
+            found.append(int(other.right.sum()))
         words += f"; with other rounding, {(unsettled & ~missing).sum()} answers change"
     except NoOtherRoundingError:
         pass
     count, unanswered = int((unsettled & ~missing).sum()), int(missing.sum())
-    beyond = abs(int(here.right.sum()) - stated) - count - -(-count // 4)
+    beyond = abs(found[0] - stated) - count - -(-count // 4)
+    least, most = min(found), max(found)
+    wide = most - least + 1
     if unanswered:
         words += f"; {unanswered} have no answer here"
     if beyond <= 0 and not unanswered:
+        if not least - wide <= stated <= most + wide:
+            words += f", and {least} to {most} are right, far from {stated}"
+            return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words, ANOTHER_MACHINE)
         return ReplayStep(_NAME, ReplayState.REPEATED, words)
     if beyond <= unanswered:
         return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words, _MORE_TIME)

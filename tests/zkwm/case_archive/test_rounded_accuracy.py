@@ -102,6 +102,25 @@ def test_images_that_this_machine_is_too_slow_for(
     assert words.endswith("5 have no answer here")
 
 
+class Exchanging(Suspect):
+    """Gets the last 20 images right instead of the first 20 where pixels are moved."""
+
+    def answer(self, images: Any, preprocessing: Preprocessing, *, progress: Any) -> list[Any]:
+        wrong = range(20) if preprocessing != Preprocessing() else range(80, COUNT)
+        return [Answer(int(place not in wrong)) for place in range(len(images))]
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [(81, "repeated"), (100, "not repeated"), (60, "not repeated"), (29, "differs")],
+)
+def test_as_many_are_right_in_every_order(
+    stated: int, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That 40 images change is no reason for 20 more that are right."""
+    assert step(Exchanging(0), stated, tmp_path, monkeypatch)[0] == expected
+
+
 def test_whole_numbers_have_no_last_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state, _ = step(Suspect(4, whole=True), 81, tmp_path, monkeypatch)
     assert state == ReplayState.DIFFERS
