@@ -260,25 +260,28 @@ def _speed(speed: dict[str, dict[str, Any]], openings: list[dict[str, Any]]) -> 
 
 
 def _embedding(lines: list[dict[str, Any]]) -> Iterator[str]:
-    """What embedding costs in time; the robust method's runs for each number of threads."""
-    robust: dict[int, list[dict[str, Any]]] = {}
+    """What embedding costs in time; the robust method's runs for each setting and threads."""
+    robust: dict[tuple[str, str, int, int], list[dict[str, Any]]] = {}
     for line in lines:
         if line.get("figure") == "robust":
-            robust.setdefault(line["machine"]["threads"], []).append(line)
+            batch, threads = line["settings"]["batch_size"], line["machine"]["threads"]
+            key = (line["architecture"], line["data"], batch, threads)
+            robust.setdefault(key, []).append(line)
             continue
         yield (
             f"| training with {line['triggers']} triggers / without, {line['data']} "
             f"| {line['seconds_ratio']:.2f} times | 1.15 times |"
         )
-    for threads, runs in sorted(robust.items()):
+    for (architecture, data, batch, threads), runs in sorted(robust.items()):
         clock, processor = (
             sorted(run[f"{name}_ratio"] for run in runs)
             for name in ("seconds", "processor_seconds")
         )
+        between = f" ({clock[0]:.2f} to {clock[-1]:.2f})" if len(runs) > 1 else ""
         yield (
-            f"| robust / plain training, {runs[0]['architecture']}, {runs[0]['data']}, as many "
-            f"triggers a batch and epochs, {threads} thread{'s' * (threads > 1)}, {len(runs)} "
-            f"runs | {median(clock):.2f} times ({clock[0]:.2f} to {clock[-1]:.2f}); processor time "
+            f"| robust / plain training, {architecture}, {data}, as many triggers a batch and "
+            f"epochs, batches of {batch}, {threads} thread{'s' * (threads > 1)}, {len(runs)} "
+            f"run{'s' * (len(runs) > 1)} | {median(clock):.2f} times{between}; processor time "
             f"{median(processor):.2f} times | {runs[0]['bar']} times |"
         )
 

@@ -148,7 +148,7 @@ def test_what_cannot_be_committed_is_refused_and_leaves_no_trace(
 def test_the_number_of_images_that_fits_is_named(vault: Vault) -> None:
     with pytest.raises(UsageError) as caught:
         commit(vault, random_images(120), class_count=10)
-    assert "100 images" in caught.value.hint
+    assert "100 or 150 images" in caught.value.hint
 
 
 def test_disclosure_shows_what_answering_would_release(
