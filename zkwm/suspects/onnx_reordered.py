@@ -68,7 +68,7 @@ def reorder(model: onnx.ModelProto, order: int) -> tuple[onnx.ModelProto, Reorde
     left = sum(not settled(node) for node in all_nodes(model))
     try:
         model = with_types(model)
-    except Exception:  # no fault of the network's: ONNX Runtime runs it
+    except Exception:  # of onnx's many kinds, for files that ONNX Runtime runs all the same
         return model, Reordered(left=left)
     versions = [one.version for one in model.opset_import if one.domain in OWN_DOMAINS]
     if len(versions) != 1 or versions[0] < _OLDEST or model.functions:

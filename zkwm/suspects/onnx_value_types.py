@@ -25,8 +25,9 @@ def with_types(model: onnx.ModelProto) -> onnx.ModelProto:
 
     Ranks that the file states are not taken: ONNX Runtime runs a file that states others than its
     values have. Large weights are taken out meanwhile, whose values no type depends on. Raises what
-    onnx does.
+    onnx does, and ``model`` is then as it was.
     """
+    import onnx
     from onnx import inliner, shape_inference
 
     weights = {one.name: one.raw_data for one in model.graph.initializer
@@ -35,7 +36,8 @@ def with_types(model: onnx.ModelProto) -> onnx.ModelProto:
         if one.name in weights:
             one.ClearField("raw_data")
     try:
-        typed = inliner.inline_local_functions(model) if model.functions else model
+        typed = onnx.ModelProto()
+        typed.CopyFrom(inliner.inline_local_functions(model) if model.functions else model)
         stated = _take_stated(typed)
         typed = shape_inference.infer_shapes(typed)
         _put_back(typed, stated)

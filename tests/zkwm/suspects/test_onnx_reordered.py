@@ -247,6 +247,21 @@ def test_stated_ranks_are_not_believed(name: str) -> None:
         np.testing.assert_allclose(found, expected, rtol=0, atol=3e-6 * np.abs(expected).max())
 
 
+def test_a_file_whose_types_onnx_cannot_tell_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the sizes that it states: ONNX Runtime needs them in loops."""
+
+    def refuse(*_: object) -> None:
+        raise onnx.shape_inference.InferenceError("no types")
+
+    monkeypatch.setattr(onnx.shape_inference, "infer_shapes", refuse)
+    model = network(one("MatMul", "x", "w"), (33,), w=normal(33, 700))
+    model.graph.value_info.append(helper.make_tensor_value_info("y", FLOAT, [1, 700]))
+    before = model.SerializeToString(deterministic=True)
+    found, moved = reorder(model, 1)
+    assert moved == Reordered(left=1)
+    assert found.SerializeToString(deterministic=True) == before
+
+
 @pytest.mark.parametrize("taken", [["other_order_1"], ["other_order_2", "other_order_3"]])
 def test_names_of_new_values_are_new(taken: list[str]) -> None:
     """Also those that no node uses."""

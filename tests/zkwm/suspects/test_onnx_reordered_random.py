@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from zkwm.suspects.onnx_contents import RefusedError
 from zkwm.suspects.onnx_reordered import ORDERS, reorder
 from zkwm.suspects.onnx_worker import open_session
 
@@ -158,7 +159,9 @@ def test_the_function_stays(draw: Draw) -> None:
         model = network(chosen, values, random.random() < 0.5)
         try:
             expected = answer(model, values)
-        except Exception:  # ONNX Runtime has no such operator for this type
+        except RefusedError as refused:  # ONNX Runtime has no such operator for this type
+            if "NOT_IMPLEMENTED" not in str(refused):
+                raise
             continue
         for order in {int(random.integers(1, ORDERS + 1)), int(random.integers(1, ORDERS + 1))}:
             copy = onnx.ModelProto()
