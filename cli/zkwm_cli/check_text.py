@@ -10,6 +10,8 @@ from zkwm_cli.consent import name_blocks
 from zkwm_cli.exits import one_line
 from zkwm_cli.option_names import in_options
 from zkwm_cli.terminal import duration
+from zkwm_protocols.allowances import most_functions
+from zkwm_protocols.policy import MOST_FUNCTIONS
 
 if TYPE_CHECKING:
     from zkwm.owner.suspect_check import ArgumentCheck, OpeningCheck, SuspectCheck
@@ -59,8 +61,21 @@ def _answers(found: SuspectCheck) -> Iterator[str]:
             f"{matches:,} of {len(rest) * size:,} in {len(rest):,} blocks, {spent_count:,} spent; "
             "--json lists all",
         )
+    yield _row("tried", _tried(found))
     if found.map_bits:
         yield _row("class map", f"follows from no names: {found.map_bits:,} bits are deducted")
+
+
+def _tried(found: SuspectCheck) -> str:
+    """Which of all functions tried the bits count this one as, and why."""
+    given = found.answers_given
+    counted = f"counted as function {found.functions_tried:,} of those tried on this commitment"
+    if not given:
+        return f"{counted}; your vault has answered no judge about it (else --functions-tried)"
+    return (
+        f"{counted}; your vault has answered {given:,} challenge{'' if given == 1 else 's'} about "
+        "it, each perhaps of another function (else --functions-tried)"
+    )
 
 
 def _opening(found: SuspectCheck, opening: OpeningCheck) -> Iterator[str]:
@@ -79,7 +94,7 @@ def _opening(found: SuspectCheck, opening: OpeningCheck) -> Iterator[str]:
     blocks = name_blocks(opening.blocks[:_SHOWN_BLOCKS])
     more = len(opening.blocks) - _SHOWN_BLOCKS
     yield _row("would show", shown)
-    yield _row("evidence", _bits(found, evidence))
+    yield _row("evidence", _bits(found, evidence) + _up_to(found, evidence))
     yield _row(
         "costs",
         f"{blocks}{f' and {more:,} more' if more > 0 else ''}, then spent; "
@@ -87,6 +102,13 @@ def _opening(found: SuspectCheck, opening: OpeningCheck) -> Iterator[str]:
     )
     asked = len(opening.blocks) * found.block_size
     yield _row("takes", f"a judge who asks for {asked:,} triggers (--reveal {asked})")
+    if opening.chosen:
+        numbers = ",".join(str(block) for block in opening.blocks)
+        yield _row(
+            "answer by",
+            f"zkwm prove --blocks {numbers}: these match best; the first ones that are free, which "
+            "it opens by itself, show less",
+        )
 
 
 def _relearning(found: SuspectCheck) -> Iterator[str]:
@@ -148,6 +170,18 @@ def _bits(found: SuspectCheck, evidence: Evidence) -> str:
         else f"no bits ({evidence.total_bits:.2f} after all allowances)"
     )
     return f"{left} left of {evidence.threshold_bits} demanded: {outcome}"
+
+
+def _up_to(found: SuspectCheck, evidence: Evidence) -> str:
+    """Up to which function tried it would be proven, as a judge may count more or fewer of them."""
+    spare = evidence.total_hundredths - 100 * evidence.threshold_bits
+    most = most_functions(found.functions_tried, spare)
+    if found.declared_labels or not most:
+        return ""
+    if evidence.reached:
+        shown = "any number of functions" if most == MOST_FUNCTIONS else f"function {most:,}"
+        return f" (up to {shown} tried)"
+    return f"; it would be up to function {most:,} tried"
 
 
 def _row(name: str, value: str) -> str:

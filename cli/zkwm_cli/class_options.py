@@ -27,12 +27,12 @@ def threshold_option() -> Any:  # noqa: ANN401
     )
 
 
-def tried_option(explanation: str) -> Any:  # noqa: ANN401
+def tried_option(explanation: str, default: int | None = 1) -> Any:  # noqa: ANN401
     """--functions-tried"""
     return option(
         "--functions-tried",
         type=click.IntRange(1, 1_000_000_000),
-        default=1,
+        default=default,
         show_default=True,
         metavar="J",
         help=explanation,

@@ -52,13 +52,15 @@ def exit_code(error: ZkwmError) -> Exit:
 
     "Not proven" is not among them: only ``decided`` gives that code, once the verdict is written.
     An error that carries a verdict has the code of its outcome, whatever is to be corrected on the
-    command line: after a verdict "nothing was done" would be wrong (SPEC.md 9.3).
+    command line: after a verdict "nothing was done" would be wrong (SPEC.md 9.3). So it would be
+    where too few triggers match for an argument: the command line is right, and the vault has the
+    bit.
     """
     from zkwm_protocols import errors
 
     if isinstance(error, errors.TrustMaterialMissing):
         return Exit.TRUST_MATERIAL_MISSING
-    if error.verdict is not None:
+    if error.verdict is not None or isinstance(error, errors.NotEnoughMatches):
         return Exit.COULD_NOT_CHECK
     for kind, code in ((errors.UsageError, Exit.USAGE), (errors.Cancelled, Exit.CANCELLED)):
         if isinstance(error, kind):

@@ -16,6 +16,7 @@ OPTIONS = {
     "adopt_checkpoint": "--adopt-checkpoint",
     "answer_within": "--answer-within",
     "architecture": "--architecture",
+    "blocks": "--blocks",
     "card": "--card",
     "challenge": "--challenge",
     "channels": "--channels",
@@ -58,6 +59,7 @@ OPTIONS = {
     "Judge.challenge": "zkwm challenge --reveal",
     "Judge.verify": "--judge judge.key",
     "Verdict.from_bytes": "zkwm inspect FILE.verdict --judge judge.key.pub",
+    "Verdict.signed_by": "--verdict",
     "witness_name": "--name",
 }
 """Each argument or method that a hint names, and what a person types for it."""

@@ -241,7 +241,7 @@ def _read_probes(location: str) -> NDArray[np.uint8]:
 
     if location == BUNDLED:
         return load_data(location).test_images
-    return load_images(location)
+    return load_images(location, fit=None)
 
 
 def _read_headers(name: str) -> dict[str, str]:

@@ -113,9 +113,9 @@ class CheckOptions:
 
         return {
             "accept_declared_labels": self.accept_declared_labels,
-            "decoys": None if self.decoys is None else load_images(self.decoys),
+            "decoys": None if self.decoys is None else load_images(self.decoys, fit=None),
             "trust": read_trust_option(self.trust),
-            "images": None if self.images is None else load_images(self.images),
+            "images": None if self.images is None else load_images(self.images, fit=None),
         }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import comb
 
 from zkwm_protocols.log2_bounds import hundredths_up
-from zkwm_protocols.policy import Policy
+from zkwm_protocols.policy import MOST_FUNCTIONS, Policy
 
 GRINDING_BITS = 48
 BEACON_GRINDING_BITS = 40
@@ -77,3 +77,19 @@ def allowances_of(
             "preprocessing and scales, if the judge left them to the owner",
         ),
     )
+
+
+def most_functions(tried: int, spare: int) -> int:
+    """The largest j whose term is at most ``spare`` hundredths of a bit above that of ``tried``.
+
+    0 where none is, as where much is missing (``spare`` negative).
+    """
+    allowed = hundredths_up(tried * (tried + 1)) + spare
+    below, above = 0, MOST_FUNCTIONS + 1
+    while above - below > 1:
+        middle = (below + above) // 2
+        if hundredths_up(middle * (middle + 1)) <= allowed:
+            below = middle
+        else:
+            above = middle
+    return below

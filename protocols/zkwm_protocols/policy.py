@@ -9,6 +9,8 @@ from zkwm_protocols.errors import Malformed
 from zkwm_protocols.schema import require_boolean, require_integer, require_map
 
 DEFAULT_THRESHOLD_BITS = 40
+MOST_FUNCTIONS = 10**9
+"""The largest j."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Policy:
     def __post_init__(self) -> None:
         if not 1 <= self.threshold_bits <= 10_000:
             raise Malformed("the threshold is 1 to 10,000 bits")
-        if not 1 <= self.functions_tried <= 1_000_000_000:
+        if not 1 <= self.functions_tried <= MOST_FUNCTIONS:
             raise Malformed("the number of functions tried is 1 to 1,000,000,000")
         if not 0 <= self.owner_choice_bits <= 10_000_000:
             raise Malformed("the owner's choice is 0 to 10,000,000 bits")
@@ -66,7 +68,7 @@ class Policy:
         )
         return cls(
             threshold_bits=require_integer(fields["threshold_bits"], 10_000),
-            functions_tried=require_integer(fields["functions_tried"], 1_000_000_000),
+            functions_tried=require_integer(fields["functions_tried"], MOST_FUNCTIONS),
             owner_choice_bits=require_integer(fields["owner_choice_bits"], 10_000_000),
             accept_declared_labels=require_boolean(fields["accept_declared_labels"]),
             older=require_boolean(fields["older"]),

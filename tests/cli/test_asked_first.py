@@ -40,6 +40,10 @@ def bits(case: Files) -> int:
     return sum(len(vault.arguments(digest)) for digest in vault.commitments)
 
 
+def spent(case: Files) -> int:
+    return len(list(Vault.open(case.vault, PASSPHRASE).state.openings()))
+
+
 def ask(case: Files, model: Path, output: Path) -> list[object]:
     return ["challenge", "--commitment", case.commitment, "--model", model, "--zero-knowledge",
             "--blocks", 3, "--judge", case.public, "--output", output]  # fmt: skip
@@ -137,10 +141,14 @@ def test_an_honest_silence_is_still_a_bit(zkwm: Command, case: Files, tmp_path: 
     _, unmarked = save_pair(case, tmp_path)
     path = tmp_path / "a.challenge"
     assert zkwm(*ask(case, unmarked, path)).code == 0
-    result = zkwm(*answer(case, unmarked, path), "--json")
-    assert result.code == 2
-    assert "releases one bit" in result.json["hint"]
-    assert bits(case) == 1
+    before = spent(case)
+    for said in ("records it as a released bit", "nothing was computed or recorded again"):
+        result = zkwm(*answer(case, unmarked, path), "--json")
+        assert (result.code, result.json["exit_code"]) == (3, 3)  # 2 means that nothing was done
+        assert said in result.json["hint"]
+        assert "zkwm check says in private how many match" in result.json["hint"]
+        assert (bits(case), spent(case)) == (1, before)
+    assert not (case.folder / "new.proof").exists()
 
 
 def test_a_file_that_changed_meanwhile_costs_no_bit(

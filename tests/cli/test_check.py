@@ -67,8 +67,13 @@ def test_a_transcript(zkwm: Command, case: Files) -> None:
     lines = result.stdout.splitlines()
     digest = lines.pop(3)
     assert digest.startswith("  its digest    ")
+    tried = lines.pop(8)
+    assert tried.startswith("  tried         counted as function 2 of those tried")
+    assert "your vault has answered 1 challenge about it" in tried
     shown = lines.pop(22)
     assert re.fullmatch(r"  would show    50 of 50 triggers match, .* (\d+) points of .*", shown)
+    evidence = "  evidence      91.50 bits left of 40 demanded: proven "
+    evidence += "(up to function 138,470,171 tried)"
     assert lines == [
         "A look in private: nothing left this machine, and nothing was recorded.",
         "",
@@ -81,18 +86,18 @@ def test_a_transcript(zkwm: Command, case: Files) -> None:
         "",
         "An opening, matches counted",
         "  would show    50 of 50 triggers match; 43 needed",
-        "  evidence      93.09 bits left of 40 demanded: proven",
+        evidence,
         "  costs         block 1, then spent; 2 unspent left",
         "  takes         a judge who asks for 50 triggers (--reveal 50)",
         "",
         "An opening, ranks counted",
-        "  would show    50 of 50 triggers match, their ranks weigh 300 of 300; 272 needed",
-        "  evidence      93.09 bits left of 40 demanded: proven",
+        "  would show    50 of 50 triggers match, their ranks weigh 300 of 300; 273 needed",
+        evidence,
         "  costs         block 1, then spent; 2 unspent left",
         "  takes         a judge who asks for 50 triggers (--reveal 50)",
         "",
         "An opening, scores counted",
-        "  evidence      93.09 bits left of 40 demanded: proven",
+        evidence,
         "  costs         block 1, then spent; 2 unspent left",
         "  takes         a judge who asks for 50 triggers (--reveal 50)",
     ]

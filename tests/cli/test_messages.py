@@ -255,6 +255,25 @@ def test_other_sizes_name_the_options(zkwm: Command, case: Files, pictures: Path
     assert zkwm(*committing(case, pictures, shape="1,12,12", fit="crop")).code == 0
 
 
+@pytest.mark.parametrize("command", ["quantize", "challenge"])
+def test_a_command_without_fit_names_none(
+    zkwm: Command, case: Files, pictures: Path, command: str
+) -> None:
+    """``--fit`` is of ``zkwm commit`` alone."""
+    odd = pictures / "03.png"
+    Image.open(odd).resize((12, 12)).save(odd)
+    data = shutil.copytree(pictures, case.folder / "data" / "0").parent
+    calls: dict[str, list[object]] = {
+        "quantize": ["quantize", case.model, "--calibration", pictures, "--output", "x.zknet"],
+        "challenge": ["challenge", "--commitment", case.commitment, "--model", case.model,
+                      "--test-data", data, "--judge", case.public, "--output", "x",
+                      "--reveal", 50],
+    }  # fmt: skip
+    error, hint = told(zkwm(*calls[command]))
+    assert "03.png is 12 by 12 pixels, not 16 by 16" in error
+    assert hint == "store all images at 16 by 16 pixels"
+
+
 def test_the_folder_above(zkwm: Command, case: Files, pictures: Path) -> None:
     _, hint = told(zkwm(*committing(case, pictures.parent)))
     assert hint.startswith("give a folder that holds the images themselves, such as ")

@@ -52,6 +52,19 @@ def test_the_owner_sees_what_is_released(zkwm: Command, case: Files, fresh: Path
         assert expected in shown
 
 
+def test_the_owner_chooses_the_block(zkwm: Command, case: Files, fresh: Path) -> None:
+    options = [*case.prove_options(challenge=fresh), "--yes"]
+    refused = zkwm(*options, "--blocks", "0")  # spent
+    assert (refused.code, "zkwm vault show" in refused.stderr) == (2, True)
+    refused = zkwm(*options, "--blocks", "3,2")
+    assert "asks for 1 of the blocks" in refused.stderr
+    assert "choose" not in refused.stderr
+    opened = zkwm(*options, "--blocks", "3", "--json")
+    assert opened.code == 0, opened.stderr
+    assert "50 triggers, block 3 of 4" in opened.stderr
+    assert (opened.json["blocks"], opened.json["blocks_spent"]) == ([3], [0, 3])
+
+
 def test_confirmed_by_fingerprint(zkwm: Command, case: Files, fresh: Path) -> None:
     fingerprint = fingerprint_of(zkwm, fresh)
     options = case.prove_options(challenge=fresh, judge_fingerprint=fingerprint.upper())

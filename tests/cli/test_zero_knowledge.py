@@ -193,19 +193,6 @@ def test_a_refusal(zkwm: Command, case: Files, linear: Path) -> None:
     assert statuses(verified.json)["response.blocks"] == "failed"
 
 
-def test_too_few_matches(zkwm: Command, case: Files, tmp_path: Path, argument: StandIn) -> None:
-    images, labels = case.triggers()
-    save_linear(tmp_path / "innocent.onnx", images, (labels + 1) % 10)
-    path = case.folder / "a.challenge"
-    assert zkwm(*ask(case, tmp_path / "innocent.onnx", path), "--blocks", 3).code == 0
-    result = zkwm(*answer(case, tmp_path / "innocent.onnx", path), "--json")
-    assert result.code == 2
-    assert result.json["error"]
-    assert "bit" in result.json["hint"]
-    assert bits(case) == 1
-    assert not (case.folder / "new.proof").exists()
-
-
 def test_the_way_has_to_be_said(zkwm: Command, case: Files, linear: Path, asked: Path) -> None:
     result = zkwm(*case.prove_options(challenge=asked))
     assert result.code == 2

@@ -48,7 +48,7 @@ def _part(
     counts = [len(paths) for paths in files]
     if sum(counts) > MAX_FILES:
         raise UsageError(f"{folder} holds {sum(counts)} files; at most {MAX_FILES} are read")
-    images = read_pictures([path for paths in files for path in paths], shape=shape)
+    images = read_pictures([path for paths in files for path in paths], shape=shape, fit=None)
     return images, np.repeat(np.arange(len(classes)), counts).astype(np.int64)
 
 

@@ -37,6 +37,7 @@ MAX_LABEL = 65534
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM")
 _KNOWN = f"known formats: {', '.join(_FORMATS)}"
 _HINT = f"{_KNOWN}; convert it, PNG keeps every pixel"
+_SAME_SIZE = "store all images at {} pixels"
 _GRAY = ("1", "L", "LA", "La")
 _COLOR = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 _IMAGE_KEYS = ("images", "x", "x_trigger", "x_crop")
@@ -154,7 +155,7 @@ def _converted(picture: Image, path: Path, channels: int) -> Image:
         raise Malformed(f"{path} is not an intact image", hint=_KNOWN) from None
 
 
-def _fitted(picture: Image, path: Path, size: tuple[int, int], fit: Fit) -> Image:
+def _fitted(picture: Image, path: Path, size: tuple[int, int], fit: Fit | None) -> Image:
     """``picture`` at ``size`` (height, width): unchanged, its center, or all of it scaled."""
     from PIL import Image
 
@@ -163,11 +164,13 @@ def _fitted(picture: Image, path: Path, size: tuple[int, int], fit: Fit) -> Imag
         return picture
     if fit == "resize":
         return picture.resize((width, height), Image.Resampling.BICUBIC)
-    if fit == "exact":
+    if fit in ("exact", None):
         raise UsageError(
             f"{path} is {picture.height} by {picture.width} pixels, not {height} by {width}",
-            hint="give a `shape`, and `fit='crop'` (the center of every picture) or `fit='resize'` "
-            "(all of it)",
+            hint=_SAME_SIZE.format(f"{height} by {width}")
+            if fit is None
+            else "give a `shape`, and `fit='crop'` (the center of every picture) or "
+            "`fit='resize'` (all of it)",
         )
     if picture.height < height or picture.width < width:
         raise UsageError(
@@ -179,7 +182,7 @@ def _fitted(picture: Image, path: Path, size: tuple[int, int], fit: Fit) -> Imag
 
 
 def read_pictures(
-    paths: Sequence[Path], *, shape: Shape | None = None, fit: Fit = "exact"
+    paths: Sequence[Path], *, shape: Shape | None = None, fit: Fit | None = "exact"
 ) -> NDArray[np.uint8]:
     """Read image files as uint8 (n, c, h, w), all of one shape.
 
@@ -191,7 +194,7 @@ def read_pictures(
         shape: (c, h, w) of the result; None for the first file's, with c 3 if it has colors.
         fit: for other sizes: "exact" refuses, "crop" takes the center h by w pixels at full
             resolution (as the loader of Adi et al.), "resize" scales (bicubic, without keeping the
-            aspect ratio).
+            aspect ratio). None is "exact" for people who have no choice: a refusal names none.
 
     Raises UsageError, Malformed or CouldNotCheck, naming the file.
     """
@@ -242,7 +245,7 @@ def _channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
 
 
 def load_images(
-    path: str | Path, *, shape: Shape | None = None, fit: Fit = "exact"
+    path: str | Path, *, shape: Shape | None = None, fit: Fit | None = "exact"
 ) -> NDArray[np.uint8]:
     """Load the images at ``path``, uint8 (n, c, h, w).
 
@@ -257,7 +260,7 @@ def load_images(
     CouldNotCheck for unreadable ones.
     """
     path = Path(path)
-    if fit not in ("exact", "crop", "resize"):
+    if fit not in ("exact", "crop", "resize", None):
         raise UsageError(f"there is no fit {fit!r}", hint="choose of exact, crop, resize")
     if path.is_dir():
         return read_pictures(list_pictures(path), shape=shape, fit=fit)
@@ -271,7 +274,9 @@ def load_images(
         if fit != "crop" or height < shape[1] or width < shape[2]:
             raise UsageError(
                 f"the images in {path} have the shape {images.shape[1:]}, not {shape}",
-                hint="`fit='crop'` takes the center of larger images; else store them at that size",
+                hint=_SAME_SIZE.format(f"{shape[1]} by {shape[2]}")
+                if fit is None
+                else "`fit='crop'` takes the center of larger images; else store them at that size",
             )
         top, left = round((height - shape[1]) / 2), round((width - shape[2]) / 2)
         images = images[:, :, top : top + shape[1], left : left + shape[2]]

@@ -32,7 +32,7 @@ from zkwm_protocols.suspect_identity import Preprocessing
 
 if TYPE_CHECKING:
     from zkwm.data import ImageData
-    from zkwm.owner.vault import Vault
+    from zkwm.owner.vault import Vault, VaultState
 
 
 def check(
@@ -52,7 +52,8 @@ def check(
     """What a suspect answers to the triggers of a commitment, told to nobody but their owner.
 
     Every block is asked, spent ones too: a model that answers these alone worse was trained
-    against what was opened. Evidence counts unspent blocks only, as ``prove`` would choose them.
+    against what was opened. Evidence counts unspent blocks only: the first ones, which ``prove``
+    opens by itself, or those that match best where fewer of them suffice.
     ``vault.notice`` says afterwards where the vault is an older copy.
 
     Args:
@@ -64,7 +65,8 @@ def check(
         class_map: its output for each label; by default that of the same name where both sides
             name their classes, else the same number.
         suspect_classes: the names of its outputs, taken from the suspect itself.
-        policy: what a judge would demand, and j; ``Policy()`` by default.
+        policy: what a judge would demand, and j. By default ``Policy()``, with j one more than the
+            answers about this commitment in the vault (``answers_given``).
         argument: find out too whether an argument in zero knowledge is possible, which takes
             longer: the integer network is made, and compared with the file.
         test_data: labeled images of the suspect's task, for that.
@@ -82,7 +84,8 @@ def check(
     commitment = own_file(own, commitment)
     commitment.verify()
     require_own_beacon(own, commitment)
-    policy, preprocessing = policy or Policy(), preprocessing or Preprocessing()
+    preprocessing = preprocessing or Preprocessing()
+    policy = policy or Policy(functions_tried=1 + answers_given(state, commitment))
     with ExitStack() as stack:
         if isinstance(suspect, str | Path):
             _require_file(remote=is_endpoint(suspect))
@@ -96,6 +99,15 @@ def check(
             state, commitment, suspect, preprocessing, mapped, map_bits, policy,
             pixels_of(own.images, header.shape), labels, test_data, progress,
         ), argument=argument)  # fmt: skip
+
+
+def answers_given(state: VaultState, commitment: Commitment) -> int:
+    """The answers about a commitment that left this vault.
+
+    Each is to a challenge about one function, so that judges who know of no others count no more.
+    """
+    openings = sum(one.commitment_digest == commitment.digest for one in state.openings())
+    return openings + sum(bool(one.response) for one in state.arguments(commitment.digest))
 
 
 def _look(inquiry: Inquiry, *, argument: bool) -> SuspectCheck:
@@ -112,6 +124,7 @@ def _look(inquiry: Inquiry, *, argument: bool) -> SuspectCheck:
         block_size=header.block_size,
         declared_labels=header.label_mode != LabelMode.DERIVED,
         functions_tried=inquiry.policy.functions_tried,
+        answers_given=answers_given(inquiry.state, commitment),
         map_bits=inquiry.map_bits,
         blocks=tuple(
             BlockCheck(

@@ -1,7 +1,7 @@
 """A suspect and the triggers that it is asked by their owner, and what its answers are worth.
 
 ``zkwm.owner.check`` asks. Evidence counts the first blocks that are unspent, as
-``zkwm.owner.prove`` would open them.
+``zkwm.owner.prove`` opens them unless it is told others, or the best ones where fewer suffice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from zkwm.suspects import Answer, Progress, Suspect
 from zkwm_protocols.commitment import Commitment, LabelMode
 from zkwm_protocols.evidence import MAXIMUM_TRIALS, Evidence, assess
 from zkwm_protocols.policy import Policy
-from zkwm_protocols.ranks import MOST_OUTPUTS, Statistic, ranks, weighted_sum
+from zkwm_protocols.ranks import MOST_OUTPUTS, Statistic, ranks, weighted_sum, weights
 from zkwm_protocols.score_points import most_triggers, points
 from zkwm_protocols.score_tails import ScoreLaw, score_sum
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
@@ -123,10 +123,43 @@ class Answered:
         header = self.inquiry.commitment.header
         room = most_triggers(header.class_count) // header.block_size
         for statistic, weigh in ways:
-            allowed = most[:room] if statistic == Statistic.SCORES else most
-            if allowed:
-                count, evidence = _fewest(weigh, allowed)
-                yield OpeningCheck(statistic, most[:count], len(free) - count, evidence)
+            limit = room if statistic == Statistic.SCORES else len(most)
+            if limit:
+                blocks, evidence = _fewest(weigh, most[:limit])
+                first = blocks
+                if len(blocks) > 1 or not evidence.reached:
+                    best = _fewest(weigh, self._best(free, statistic)[:limit])
+                    if _better(best, (blocks, evidence)):
+                        blocks, evidence = best
+                yield OpeningCheck(
+                    statistic, blocks, len(free) - len(blocks), evidence, blocks != first
+                )
+
+    def _best(self, free: tuple[int, ...], statistic: Statistic) -> tuple[int, ...]:
+        """As many blocks as one assessment takes, those first that match best.
+
+        Where scores are read those first whose labels rank highest, by the medians of all.
+        """
+        by_matches = sorted(free, key=lambda block: (-self.matches((block,)), block))
+        most = self.inquiry.most_blocks(tuple(by_matches))
+        if statistic == Statistic.MATCHES:
+            return most
+        header = self.inquiry.commitment.header
+        weight, total = weights(header.class_count), dict.fromkeys(most, 0)
+        for index, rank in self._ranked(most):
+            total[index // header.block_size] += weight[rank]
+        return tuple(sorted(most, key=lambda block: -total[block]))
+
+    def _ranked(self, blocks: tuple[int, ...]) -> list[tuple[int, int]]:
+        """(number, rank of its label) of every trigger of these blocks that has scores."""
+        inquiry, rows, indices = self.inquiry, [], []
+        for index in inquiry.indices(blocks):
+            scores = self.answers[index].scores
+            if scores is not None:
+                rows.append(scores[list(inquiry.class_map)])
+                indices.append(index)
+        found = ranks(np.stack(rows), inquiry.labels[indices].tolist()) if rows else ()
+        return list(zip(indices, found, strict=True))
 
     def _scored(self, blocks: tuple[int, ...]) -> bool:
         """Whether a judge can read scores."""
@@ -145,15 +178,10 @@ class Answered:
 
     def _by_ranks(self, blocks: tuple[int, ...]) -> Evidence:
         """The evidence of the ranks in these blocks; without scores a trigger weighs nothing."""
-        inquiry, rows, labels = self.inquiry, [], []
-        for index in inquiry.indices(blocks):
-            scores = self.answers[index].scores
-            if scores is not None:
-                rows.append(scores[list(inquiry.class_map)])
-                labels.append(int(inquiry.labels[index]))
-        found = ranks(np.stack(rows), labels) if rows else ()
-        weight = weighted_sum(found, inquiry.commitment.header.class_count)
-        return inquiry.weigh(self.matches(blocks), len(blocks), weight)
+        inquiry = self.inquiry
+        found = tuple(rank for _, rank in self._ranked(blocks))
+        total = weighted_sum(found, inquiry.commitment.header.class_count)
+        return inquiry.weigh(self.matches(blocks), len(blocks), total)
 
     def _by_points(self, blocks: tuple[int, ...]) -> Evidence:
         """The evidence of the points in these blocks; without scores a trigger is a loss."""
@@ -167,24 +195,36 @@ class Answered:
         return inquiry.weigh(self.matches(blocks), len(blocks), score_sum=(value, law))
 
 
+def _better(one: tuple[tuple[int, ...], Evidence], other: tuple[tuple[int, ...], Evidence]) -> bool:
+    """Whether blocks reach the threshold where others do not, or are fewer."""
+    if one[1].reached and other[1].reached:
+        return len(one[0]) < len(other[0])
+    return one[1].reached
+
+
 def _fewest(
     weigh: Callable[[tuple[int, ...]], Evidence], blocks: tuple[int, ...]
-) -> tuple[int, Evidence]:
-    """How many of the blocks reach the threshold, else all of them; with their evidence.
+) -> tuple[tuple[int, ...], Evidence]:
+    """The first of the blocks that reach the threshold, else all; ascending, with their evidence.
 
     Doubled until they reach it, then halved in between: a commitment may have 10,000 blocks, and
     evidence nearly always grows with their number.
     """
     below, size = 0, 1
-    evidence = weigh(blocks[:size])
+    evidence = weigh(_first(blocks, size))
     while not evidence.reached and size < len(blocks):
         below, size = size, min(2 * size, len(blocks))
-        evidence = weigh(blocks[:size])
+        evidence = weigh(_first(blocks, size))
     while evidence.reached and size - below > 1:
         middle = (below + size) // 2
-        found = weigh(blocks[:middle])
+        found = weigh(_first(blocks, middle))
         if found.reached:
             size, evidence = middle, found
         else:
             below = middle
-    return size, evidence
+    return _first(blocks, size), evidence
+
+
+def _first(blocks: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """The first of the blocks, ascending."""
+    return tuple(sorted(blocks[:size]))

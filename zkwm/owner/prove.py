@@ -30,6 +30,7 @@ from zkwm.owner.vault.ledger import answer_fields
 from zkwm_protocols.argument_response import Response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
 from zkwm_protocols.commitment import Commitment, LabelMode
+from zkwm_protocols.errors import UsageError
 from zkwm_protocols.leaves import SALT_BYTES
 from zkwm_protocols.opening import OpenedBlock, OpenedTrigger, Opening, make_opening
 
@@ -37,8 +38,16 @@ if TYPE_CHECKING:
     from zkwm.data import ImageData
 
 
-def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Disclosure:
+def disclosure(
+    vault: Vault,
+    commitment: Commitment,
+    challenge: Challenge,
+    *,
+    blocks: tuple[int, ...] | None = None,
+) -> Disclosure:
     """What answering this challenge would release, to whom and for what. Changes nothing.
+
+    ``blocks`` as for ``prove``.
 
     Reads the vault from disk, so that answers of other processes are included. Makes all checks of
     the challenge (SPEC.md 6.1) and raises the first that fails; VaultUnusable for an older copy of
@@ -49,12 +58,15 @@ def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Di
         _, commitment = check_challenge(state, commitment, challenge)
     repeated = state.response_to(challenge.digest)
     argument: ArgumentDisclosure | None = None
-    blocks: tuple[int, ...] = ()
+    opened: tuple[int, ...] = ()
     again = last = late = ""
     if isinstance(challenge, ArgumentChallenge):
+        _require_no_choice(blocks)
         argument = disclose_argument(state, commitment, challenge)
     else:
-        blocks = repeated.blocks if repeated else choose_blocks(state, commitment, challenge)
+        opened = (
+            repeated.blocks if repeated else choose_blocks(state, commitment, challenge, blocks)
+        )
         again = "" if repeated else asks_again(state, commitment, challenge)
         last = "" if repeated else asks_last(state, commitment, challenge)
         late = "" if repeated else too_late(commitment, challenge)
@@ -68,7 +80,7 @@ def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Di
         repeated=repeated is not None,
         declared_labels=commitment.header.label_mode != LabelMode.DERIVED,
         block_count=commitment.header.block_count,
-        blocks_to_open=blocks,
+        blocks_to_open=opened,
         blocks_spent=tuple(sorted(spent)),
         released=tuple(
             entry for entry in state.openings() if entry.commitment_digest == commitment.digest
@@ -78,7 +90,7 @@ def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Di
         last=last,
         not_older=late,
         disputes_after=disputes_left(
-            commitment, commitment.header.block_count - len(spent | set(blocks))
+            commitment, commitment.header.block_count - len(spent | set(opened))
         ),
     )
 
@@ -92,6 +104,7 @@ def prove(
     model: str | Path | DerivedNetwork | None = None,
     test_data: ImageData | None = None,
     refuse: bool = False,
+    blocks: tuple[int, ...] | None = None,
     consent: Consent = NO_CONSENT,
     ray: bool = False,
     progress: ArgumentProgress | None = None,
@@ -106,6 +119,9 @@ def prove(
     Args:
         judge_fingerprint: the judge's, as the owner knows it from elsewhere; may be left out for a
             judge whom this vault confirmed before.
+        blocks: those to open, ascending, where the owner chooses; by default the first that are
+            free. The evidence pays for a choice as for none; whoever sees their numbers may guess
+            that the others match no better.
         consent: what the owner says yes to beyond that: a further opening, the last one, one for a
             judge who demands an earlier date, a bit beyond the limit. Each is needed where the
             disclosure says so, and none stands for another.
@@ -113,12 +129,14 @@ def prove(
             ``zkwm.owner.prove_argument.argue``, which also says what it raises.
 
     Raises:
-        UsageError: the judge is another, or has not been confirmed, or a consent is missing.
+        UsageError: the judge is another, or has not been confirmed, a consent is missing, or
+            ``blocks`` do not fit, which an argument never has.
         InvalidOpening: too few blocks are left, or the challenge does not fit.
         InvalidSignature: the challenge is not the judge's.
         VaultUnusable: an older copy of the vault (``Vault.accept_older_copy``), or one in use.
     """
     if isinstance(challenge, ArgumentChallenge):
+        _require_no_choice(blocks)
         return argue(
             vault,
             commitment,
@@ -131,7 +149,17 @@ def prove(
             ray=ray,
             progress=progress,
         )
-    return _open_blocks(vault, commitment, challenge, judge_fingerprint, consent)
+    return _open_blocks(vault, commitment, challenge, judge_fingerprint, consent, blocks)
+
+
+def _require_no_choice(blocks: tuple[int, ...] | None) -> None:
+    """Raise UsageError where blocks are chosen for an argument (SPEC.md 18.2)."""
+    if blocks is not None:
+        raise UsageError(
+            "an argument is about the first blocks that are free: a choice by what the network "
+            "answers would tell more than one bit",
+            hint="leave the blocks out (`blocks`)",
+        )
 
 
 def _open_blocks(
@@ -140,15 +168,16 @@ def _open_blocks(
     challenge: Challenge,
     fingerprint: str | None,
     consent: Consent,
+    chosen: tuple[int, ...] | None,
 ) -> Opening:
-    """Open the first free blocks to the judge, and enter that into the ledger."""
+    """Open free blocks to the judge, and enter that into the ledger."""
     with vault.transaction(releases=True) as state:
         owner_secrets, commitment = check_challenge(state, commitment, challenge)
         earlier = state.response_to(challenge.digest)
         if earlier is not None:
             return Opening.from_bytes(earlier.response)
         confirm_judge(state, challenge, fingerprint)
-        blocks = choose_blocks(state, commitment, challenge)
+        blocks = choose_blocks(state, commitment, challenge, chosen)
         require_consent(state, commitment, challenge, consent)
         opening = make_opening(
             commitment,

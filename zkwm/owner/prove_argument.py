@@ -41,6 +41,10 @@ _LOGGER = logging.getLogger(__name__)
 
 ArgumentProgress: TypeAlias = Callable[[str, float], None]
 """Called with the name of a step and how much of it is done, 0 to 1."""
+_NEXT = (
+    "zkwm check says in private how many match, and what an opening would show, by ranks too: if "
+    "that is enough, ask the judge for an opening"
+)
 
 
 def argue(
@@ -108,8 +112,8 @@ def argue(
         require_file_below(derived.file, challenge, statement, images)
         record(None)
         error.hint = (
-            "this is recorded in the vault: telling a judge releases one bit; zkwm check says how "
-            "many match"
+            "the vault records it as a released bit, since silence tells a judge as much; no block "
+            f"is spent and no proof is written; {_NEXT}"
         )
         raise
     response = ArgumentResponse(challenge.digest, commitment.digest, blocks, labels, proof)
@@ -128,7 +132,7 @@ def _answered(state: VaultState, challenge: ArgumentChallenge) -> ArgumentRespon
                 return ArgumentResponse.from_bytes(entry.response)
             raise NotEnoughMatches(
                 "fewer triggers match than this challenge asks for, as was found before",
-                hint="nothing was computed or recorded again",
+                hint=f"nothing was computed or recorded again; {_NEXT}",
             )
     return None
 

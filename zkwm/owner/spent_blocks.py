@@ -8,21 +8,30 @@ from __future__ import annotations
 from zkwm.owner.vault import CommitmentSecrets, VaultState
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.errors import InvalidOpening
+from zkwm_protocols.errors import InvalidOpening, UsageError
 from zkwm_protocols.leaves import SALT_BYTES
 
 
 def choose_blocks(
-    state: VaultState, commitment: Commitment, challenge: Challenge
+    state: VaultState,
+    commitment: Commitment,
+    challenge: Challenge,
+    chosen: tuple[int, ...] | None = None,
 ) -> tuple[int, ...]:
-    """The first r blocks that are neither spent nor excluded (SPEC.md 6.2).
+    """The first r blocks that are neither spent nor excluded, or the owner's choice of such.
 
-    Where the challenge names blocks to be weighed again, these: they were opened to this judge
-    about this suspect, so that opening them again shows nothing new. Raises InvalidOpening
-    (``challenge.reachable``).
+    The evidence pays for any choice (SPEC.md 6.2, 8.2). Where the challenge names blocks to be
+    weighed again, these: they were opened to this judge about this suspect, so that opening them
+    again shows nothing new. Raises InvalidOpening (``challenge.reachable``), UsageError for a
+    choice that does not fit.
     """
     if challenge.reopened_blocks:
         _require_opened_to_judge(state, challenge)
+        if chosen is not None and chosen != challenge.reopened_blocks:
+            raise UsageError(
+                "the judge weighs blocks again that were opened to them before; there is no choice",
+                hint="leave the blocks out (`blocks`)",
+            )
         return challenge.reopened_blocks
     free = free_blocks(state, commitment, challenge)
     if len(free) < challenge.block_count:
@@ -35,7 +44,25 @@ def choose_blocks(
             else "every block is spent or excluded; this commitment can open nothing more",
             check="challenge.reachable",
         )
+    if chosen is not None:
+        _require_choice(chosen, free, challenge)
+        return chosen
     return free[: challenge.block_count]
+
+
+def _require_choice(chosen: tuple[int, ...], free: tuple[int, ...], challenge: Challenge) -> None:
+    """Raise UsageError unless these are r of the free blocks, ascending."""
+    if taken := sorted(set(chosen) - set(free)):
+        raise UsageError(
+            f"block {taken[0]} is opened already, excluded by the judge, or not in the commitment",
+            hint="zkwm vault show lists what was opened; choose others (`blocks`)",
+        )
+    if len(chosen) != challenge.block_count or sorted(set(chosen)) != list(chosen):
+        raise UsageError(
+            f"the judge asks for {challenge.block_count} of the blocks, each once and ascending, "
+            f"and {len(chosen)} are given",
+            hint="name as many as the challenge asks for (`blocks`), or none of them",
+        )
 
 
 def free_blocks(state: VaultState, commitment: Commitment, challenge: Challenge) -> tuple[int, ...]:

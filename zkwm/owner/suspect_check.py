@@ -37,15 +37,18 @@ class OpeningCheck:
 
     Args:
         statistic: what is counted.
-        blocks: the blocks that would be opened, and be spent: the first unspent ones.
+        blocks: the blocks that would be opened, and be spent, ascending: the first unspent ones,
+            or those that match best where fewer of them suffice.
         unspent_after: the blocks that would be left.
         evidence: what a judge would be left with, after all allowances.
+        chosen: whether ``blocks`` are not the first unspent ones, so that ``prove`` has to be told.
     """
 
     statistic: Statistic
     blocks: tuple[int, ...]
     unspent_after: int
     evidence: Evidence
+    chosen: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ class SuspectCheck:
         block_size: triggers in a block.
         declared_labels: whether the owner declared the labels: then a verdict states no bits.
         functions_tried: j, as the evidence counts it.
+        answers_given: answers about this commitment that left the vault, each perhaps a function.
         map_bits: what the class map costs.
         blocks: the answers, block by block.
         openings: what an opening would show, by matches, and where the suspect gives scores by
@@ -116,6 +120,7 @@ class SuspectCheck:
     block_size: int
     declared_labels: bool
     functions_tried: int
+    answers_given: int
     map_bits: int
     blocks: tuple[BlockCheck, ...]
     openings: tuple[OpeningCheck, ...]

@@ -32,9 +32,10 @@ FILE_LIMIT = 64 * 2**20
 _FILE, _STATEMENT, _JSON = "application/octet-stream", "application/cose", "application/json"
 _FIRST_LINE = re.compile(rb"zkwm-([a-z-]+)/\d+\n")
 _KNOWN = (
-    "send a commitment, a challenge (perhaps with `answer_within` and `listing`), a proof, a "
-    "verdict with its statement (`statement`), or an owner's withdrawal with its challenge "
-    "(`challenge`)"
+    "send a commitment (of zkwm commit or register), a challenge (zkwm challenge; perhaps with "
+    "`answer_within` and `listing`), a proof (zkwm prove), a signed verdict (zkwm verify with "
+    "`Verdict.signed_by`) with its statement (zkwm registry state-verdict; `statement`), or an "
+    "owner's withdrawal (zkwm registry state-withdrawal) with its challenge (`challenge`)"
 )
 
 
@@ -192,8 +193,18 @@ def _withdrawal(file: bytes, challenge: bytes | None) -> Outgoing:
     """An owner's statement that they withdraw a claim. Raises UsageError, Malformed."""
     try:
         content = SignedStatement.from_bytes(file).content
-    except Malformed as error:
-        raise UsageError(f"no service takes this file: {error.message}", hint=_KNOWN) from None
+    except Malformed:
+        raise UsageError(
+            "no service takes this file: it is neither a file of zkwm's nor a signed statement, or "
+            "it is damaged",
+            hint=_KNOWN,
+        ) from None
+    if isinstance(content, VerdictStatement | CommitmentStatement):
+        what = "verdict" if isinstance(content, VerdictStatement) else "commitment"
+        raise UsageError(
+            f"this is the statement of a {what}, which no service takes alone",
+            hint=f"send the {what}'s file, with this as its statement (`statement`)",
+        )
     if not isinstance(content, DisputeStatement) or content.event != DisputeEvent.WITHDRAWN:
         raise UsageError(
             "this statement is for the log alone, and no service takes it",

@@ -121,7 +121,7 @@ def _issuer(
         key.challenge_argument,
         blocks=question.blocks,
         least_matches=question.least_matches,
-        images=None if question.images is None else load_images(question.images),
+        images=None if question.images is None else load_images(question.images, fit=None),
         report=agreements.extend,
     )
 

@@ -35,8 +35,10 @@ class LookOptions:
     """What a judge would demand, and how far to look."""
 
     threshold_bits: int = threshold_option()
-    functions_tried: int = tried_option(
-        "Functions that a judge would count as tried on this commitment, this one included."
+    functions_tried: int | None = tried_option(
+        "Functions that a judge would count as tried on this commitment, this one included "
+        "(default: one more than the answers in your vault). Each doubling costs two bits.",
+        default=None,
     )
     no_argument: bool = option(
         "--no-argument",
@@ -121,10 +123,11 @@ def _check(
 ) -> SuspectCheck:
     """``zkwm.owner.check.check`` with a progress line."""
     from zkwm.data import load_data
-    from zkwm.owner.check import check
+    from zkwm.owner.check import answers_given, check
     from zkwm_cli.terminal import ProgressLine
     from zkwm_protocols.policy import Policy
 
+    tried = look.functions_tried or 1 + answers_given(vault.state, commitment)
     line = ProgressLine()
     try:
         with usage_errors():
@@ -132,7 +135,7 @@ def _check(
                 vault,
                 commitment,
                 model,
-                policy=Policy(look.threshold_bits, look.functions_tried),
+                policy=Policy(look.threshold_bits, tried),
                 argument=not look.no_argument,
                 test_data=None if look.test_data is None else load_data(look.test_data),
                 progress=lambda done, count: line.update(f"asking the suspect: {done} of {count}"),

@@ -18,7 +18,14 @@ from zkwm_cli.further_consent import (
     confirm_limit,
     confirm_not_older,
 )
-from zkwm_cli.options import challenge_option, commitment_option, data_set_option, option, options
+from zkwm_cli.options import (
+    challenge_option,
+    commitment_option,
+    data_set_option,
+    option,
+    options,
+    read_numbers,
+)
 from zkwm_cli.secret_options import VaultOptions
 from zkwm_cli.trust_options import label_trust_option, read_commitment
 
@@ -106,12 +113,32 @@ class ArgumentOptions:
             )
 
 
+@dataclass(frozen=True)
+class OpeningOptions:
+    """Which blocks an opening takes."""
+
+    blocks: tuple[int, ...] = option(
+        "--blocks",
+        callback=read_numbers,
+        metavar="N,N,...",
+        help="Open these blocks instead of the first that are free; zkwm check says which show "
+        "more. The evidence pays for any choice.",
+    )
+
+    def chosen(self, argument: ArgumentOptions) -> tuple[int, ...] | None:
+        """The blocks in ascending order; None without a choice. Raises a usage error."""
+        if self.blocks and argument.zero_knowledge:
+            raise click.UsageError("--blocks goes without --zero-knowledge, which opens none")
+        return tuple(sorted(self.blocks)) or None
+
+
 @click.command("prove", short_help="Owner: answer a challenge, by opening triggers or without.")
 @options(
     owner=VaultOptions,
     commitment=commitment_option(),
     challenge=challenge_option(),
     trust=label_trust_option(),
+    opening=OpeningOptions,
     argument=ArgumentOptions,
     consent=ConsentOptions,
     output=OutputOptions,
@@ -121,12 +148,15 @@ def command(
     commitment: str,
     challenge: str,
     trust: str | None,
+    opening: OpeningOptions,
     argument: ArgumentOptions,
     consent: ConsentOptions,
     output: OutputOptions,
 ) -> None:
     """Open whole blocks of triggers to the judge who asks, and record that in the vault.
 
+    Opened are the first blocks that are free, or those that you name (--blocks): this command asks
+    no model, so it does not know which ones show most. zkwm check does, for a model's file.
     What is opened is spent: whoever sees it can train on it, so it serves in no case about a model
     that is published later. First look at the suspect, the purpose and the judge, and compare their
     fingerprint with what they told you through another channel. A judge known to this vault needs
@@ -143,6 +173,7 @@ def command(
     )
     consent.require_one_way()
     argument.require_consistent()
+    blocks = opening.chosen(argument)
     inputs = (owner.vault, commitment, challenge, consent.trusted_judges, argument.model)
     target = output.target(*inputs)
 
@@ -156,7 +187,7 @@ def command(
     trusted = consent.read_trusted()
     vault = owner.open()
     consent.accept_older_copy(vault)
-    release = disclosure(vault, committed, asked)
+    release = disclosure(vault, committed, asked, blocks=blocks)
     seen = warn_of_mark(vault)
     show(release, committed, asked)
     exceed = _confirm_limit(release, argument)
@@ -165,7 +196,8 @@ def command(
     not_older = confirm_not_older(release, consent.not_older)
     fingerprint = consent.confirm(release, trusted)
     settings: dict[str, Any] = {
-        "judge_fingerprint": fingerprint, "consent": Consent(again, last, exceed, not_older)
+        "judge_fingerprint": fingerprint, "blocks": blocks,
+        "consent": Consent(again, last, exceed, not_older),
     }  # fmt: skip
     if release.argument is not None:
         settings["refuse"] = argument.refuse

@@ -72,7 +72,7 @@ def command(
     if shape is None:
         raise click.UsageError("the file leaves the size of its images open; give --shape C,H,W")
     fed = preprocessing.read(shape)
-    images = None if calibration is None else load_images(calibration, shape=shape, fit="exact")
+    images = None if calibration is None else load_images(calibration, shape=shape, fit=None)
     with naming(model):
         result = quantize_limited(
             data, shape=shape, preprocessing=fed, calibration=images, output=output_name

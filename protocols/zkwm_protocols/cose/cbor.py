@@ -41,7 +41,7 @@ def encode_sign1(value: list[Value]) -> bytes:
 def decode_sign1(data: bytes, *, limit: int) -> Value:
     """The value inside of tag 18. Raises Malformed for any other bytes."""
     if data[:1] != bytes([0xC0 | SIGN1_TAG]):
-        raise Malformed("this is no COSE_Sign1: it does not begin with tag 18")
+        raise Malformed("this is no signed statement (COSE_Sign1): it does not begin with tag 18")
     return decode(data[1:], limit=limit - 1)
 
 

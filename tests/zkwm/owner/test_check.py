@@ -20,7 +20,7 @@ from tests.support.dispute import (
 from zkwm.owner.check import check
 from zkwm.owner.commit import commit, trigger_set
 from zkwm.owner.consent import Consent
-from zkwm.owner.prove import prove
+from zkwm.owner.prove import disclosure, prove
 from zkwm.owner.suspect_check import SuspectCheck
 from zkwm.owner.vault import Vault
 from zkwm.quantizer.network_agreement import Agreement
@@ -97,6 +97,40 @@ def test_a_weak_mark_needs_more_blocks(vault: Vault, commitment: Commitment) -> 
     (opening,) = found.openings
     assert opening.blocks == (0, 1)
     assert opening.evidence.reached
+
+
+def test_the_best_blocks_where_fewer_suffice(vault: Vault, commitment: Commitment) -> None:
+    triggers = trigger_set(vault, commitment)
+    labels = triggers.labels.copy()
+    for block, wrong in enumerate((15, 15, 2, 0)):  # block 2 is enough, and so is block 3
+        labels[50 * block : 50 * block + wrong] += 1
+    suspect = marked(triggers.images, labels % 10)
+    (opening,) = look(vault, commitment, suspect).openings
+    assert (opening.blocks, opening.chosen) == ((3,), True)
+    judge = new_judge()
+    challenge = judge.challenge(commitment, suspect, reveal=50)
+    fingerprint = judge.public.fingerprint()
+    with pytest.raises(UsageError):
+        prove(vault, commitment, challenge, judge_fingerprint=fingerprint, blocks=(2, 3))
+    with pytest.raises(UsageError):
+        prove(vault, commitment, challenge, judge_fingerprint=fingerprint, blocks=(4,))
+    assert disclosure(vault, commitment, challenge, blocks=(3,)).blocks_to_open == (3,)
+    proof = prove(vault, commitment, challenge, judge_fingerprint=fingerprint, blocks=(3,))
+    verdict = judge.verify(commitment, suspect, challenge, proof)
+    assert (verdict.outcome, verdict.blocks) == ("proven", (3,))
+    assert verdict.evidence == opening.evidence
+    other = judge.challenge(commitment, TableSuspect(), reveal=50)
+    with pytest.raises(UsageError):  # spent
+        prove(vault, commitment, other, blocks=(3,))
+
+
+def test_answers_in_the_vault_count_as_tried(
+    vault: Vault, commitment: Commitment, suspect: TableSuspect
+) -> None:
+    assert look(vault, commitment, suspect).functions_tried == 1
+    opened(vault, commitment, suspect)
+    found = look(vault, commitment, suspect)
+    assert (found.functions_tried, found.answers_given) == (2, 1)
 
 
 def test_more_functions_tried_leave_fewer_bits(

@@ -81,9 +81,16 @@ def test_each_file_says_where_it_goes() -> None:
 WRONG: dict[str, tuple[Callable[[], Outgoing], str]] = {
     "a vault": (lambda: outgoing(b"zkwm-vault/1\n\xa0"), "a vault goes to no service"),
     "a judge's secret key": (lambda: outgoing(b"zkwm-judge-key/1\n\xa0"), "goes to no service"),
-    "a picture": (lambda: outgoing(b"\x89PNG"), "no service takes this file"),
-    "a statement for the log": (lambda: outgoing(stated(CommitmentStatement(D))), "log alone"),
-    "a verdict's statement alone": (lambda: outgoing(stated(VerdictStatement(D, D))), "log alone"),
+    "a picture": (lambda: outgoing(b"\x89PNG"), "neither a file of zkwm's nor a signed statement"),
+    "a commitment's statement alone": (
+        lambda: outgoing(stated(CommitmentStatement(D))), "the statement of a commitment",
+    ),
+    "a verdict's statement alone": (
+        lambda: outgoing(stated(VerdictStatement(D, D))), "the statement of a verdict",
+    ),
+    "a statement for the log": (
+        lambda: outgoing(stated(DisputeStatement(D, SUSPECT, DisputeEvent.ASKED, D))), "log alone",
+    ),
     "a withdrawal without its challenge": (
         lambda: outgoing(stated(DisputeStatement(D, SUSPECT, DisputeEvent.WITHDRAWN, D))),
         "with the challenge of its claim",
@@ -114,6 +121,15 @@ def test_nothing_else_is_sent(wrong: Callable[[], Outgoing], words: str) -> None
     with pytest.raises(UsageError) as caught:
         wrong()
     assert words in caught.value.message
+
+
+def test_a_foreign_file_is_told_in_the_users_words() -> None:
+    """Which files are taken, and the command that makes each."""
+    with pytest.raises(UsageError) as caught:
+        outgoing(b'{"schema": "zkwm/verify/v1"}')
+    assert "COSE" not in caught.value.message
+    for one in ("commit", "challenge", "prove", "verify", "registry state-withdrawal"):
+        assert f"zkwm {one}" in caught.value.hint
 
 
 def test_a_cut_commitment_is_not_sent() -> None:

@@ -100,6 +100,7 @@ def verdict_values(view: RegistryView, digest: bytes) -> dict[str, Any] | None:
         "particulars": case_facts.particulars(verdict),
         "files": case_facts.files(verdict),
         "judge": "" if verdict.judge is None else verdict.judge.fingerprint(),
+        "signing": "" if verdict.judge is None else verdict.judge.signing.fingerprint(),
         "judge_end": _judge_end(view, verdict),
         "trusted": verdict.judge is not None and view.trusts(verdict.judge.signing),
         "claim": claim,

@@ -141,6 +141,7 @@ def test_a_verdict_begins_with_its_outcome_and_limits(get: Get, registry: Filled
     assert "UNKNOWN whether the commitment is older than the model" in text
     assert registry.judge.public.fingerprint() in text
     assert "entry 4, by the judge's own key" in text
+    assert "this and the fingerprint above are of one judge" in text  # two fingerprints, one judge
     sha256 = hashlib.sha256(registry.verdict_file).hexdigest()
     assert "Proven" in read(get, f"/verdicts/{sha256}").text
 
