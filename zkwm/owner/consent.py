@@ -16,6 +16,8 @@ class Consent:
             (``Disclosure.last``).
         not_older: open blocks although the judge demands a commitment older than the suspect, and
             no date in its file makes it so (``Disclosure.not_older``).
+        blocks: open these, ascending, instead of the first that are free. The evidence pays for a
+            choice as for none; whoever sees their numbers may guess that others match no better.
         exceed_limit: release more than 16 bits about one commitment, by an argument.
     """
 
@@ -23,6 +25,7 @@ class Consent:
     last: bool = False
     exceed_limit: bool = False
     not_older: bool = False
+    blocks: tuple[int, ...] | None = None
 
 
 NO_CONSENT = Consent()

@@ -47,7 +47,7 @@ def disclosure(
 ) -> Disclosure:
     """What answering this challenge would release, to whom and for what. Changes nothing.
 
-    ``blocks`` as for ``prove``.
+    ``blocks`` as in ``Consent``.
 
     Reads the vault from disk, so that answers of other processes are included. Makes all checks of
     the challenge (SPEC.md 6.1) and raises the first that fails; VaultUnusable for an older copy of
@@ -104,7 +104,6 @@ def prove(
     model: str | Path | DerivedNetwork | None = None,
     test_data: ImageData | None = None,
     refuse: bool = False,
-    blocks: tuple[int, ...] | None = None,
     consent: Consent = NO_CONSENT,
     ray: bool = False,
     progress: ArgumentProgress | None = None,
@@ -119,24 +118,21 @@ def prove(
     Args:
         judge_fingerprint: the judge's, as the owner knows it from elsewhere; may be left out for a
             judge whom this vault confirmed before.
-        blocks: those to open, ascending, where the owner chooses; by default the first that are
-            free. The evidence pays for a choice as for none; whoever sees their numbers may guess
-            that the others match no better.
         consent: what the owner says yes to beyond that: a further opening, the last one, one for a
             judge who demands an earlier date, a bit beyond the limit. Each is needed where the
-            disclosure says so, and none stands for another.
+            disclosure says so, and none stands for another. And which blocks.
         model, test_data, refuse, ray, progress: for an argument alone; see
             ``zkwm.owner.prove_argument.argue``, which also says what it raises.
 
     Raises:
         UsageError: the judge is another, or has not been confirmed, a consent is missing, or
-            ``blocks`` do not fit, which an argument never has.
+            blocks do not fit.
         InvalidOpening: too few blocks are left, or the challenge does not fit.
         InvalidSignature: the challenge is not the judge's.
         VaultUnusable: an older copy of the vault (``Vault.accept_older_copy``), or one in use.
     """
     if isinstance(challenge, ArgumentChallenge):
-        _require_no_choice(blocks)
+        _require_no_choice(consent.blocks)
         return argue(
             vault,
             commitment,
@@ -149,7 +145,7 @@ def prove(
             ray=ray,
             progress=progress,
         )
-    return _open_blocks(vault, commitment, challenge, judge_fingerprint, consent, blocks)
+    return _open_blocks(vault, commitment, challenge, judge_fingerprint, consent)
 
 
 def _require_no_choice(blocks: tuple[int, ...] | None) -> None:
@@ -158,7 +154,7 @@ def _require_no_choice(blocks: tuple[int, ...] | None) -> None:
         raise UsageError(
             "an argument is about the first blocks that are free: a choice by what the network "
             "answers would tell more than one bit",
-            hint="leave the blocks out (`blocks`)",
+            hint="leave the blocks out (`Consent.blocks`)",
         )
 
 
@@ -168,7 +164,6 @@ def _open_blocks(
     challenge: Challenge,
     fingerprint: str | None,
     consent: Consent,
-    chosen: tuple[int, ...] | None,
 ) -> Opening:
     """Open free blocks to the judge, and enter that into the ledger."""
     with vault.transaction(releases=True) as state:
@@ -177,7 +172,7 @@ def _open_blocks(
         if earlier is not None:
             return Opening.from_bytes(earlier.response)
         confirm_judge(state, challenge, fingerprint)
-        blocks = choose_blocks(state, commitment, challenge, chosen)
+        blocks = choose_blocks(state, commitment, challenge, consent.blocks)
         require_consent(state, commitment, challenge, consent)
         opening = make_opening(
             commitment,

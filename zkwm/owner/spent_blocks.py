@@ -30,7 +30,7 @@ def choose_blocks(
         if chosen is not None and chosen != challenge.reopened_blocks:
             raise UsageError(
                 "the judge weighs blocks again that were opened to them before; there is no choice",
-                hint="leave the blocks out (`blocks`)",
+                hint="leave the blocks out (`Consent.blocks`)",
             )
         return challenge.reopened_blocks
     free = free_blocks(state, commitment, challenge)
@@ -55,13 +55,13 @@ def _require_choice(chosen: tuple[int, ...], free: tuple[int, ...], challenge: C
     if taken := sorted(set(chosen) - set(free)):
         raise UsageError(
             f"block {taken[0]} is opened already, excluded by the judge, or not in the commitment",
-            hint="zkwm vault show lists what was opened; choose others (`blocks`)",
+            hint="zkwm vault show lists what was opened; choose others (`Consent.blocks`)",
         )
     if len(chosen) != challenge.block_count or sorted(set(chosen)) != list(chosen):
         raise UsageError(
             f"the judge asks for {challenge.block_count} of the blocks, each once and ascending, "
             f"and {len(chosen)} are given",
-            hint="name as many as the challenge asks for (`blocks`), or none of them",
+            hint="name as many as the challenge asks for (`Consent.blocks`), or none of them",
         )
 
 

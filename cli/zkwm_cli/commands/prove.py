@@ -196,8 +196,8 @@ def command(
     not_older = confirm_not_older(release, consent.not_older)
     fingerprint = consent.confirm(release, trusted)
     settings: dict[str, Any] = {
-        "judge_fingerprint": fingerprint, "blocks": blocks,
-        "consent": Consent(again, last, exceed, not_older),
+        "judge_fingerprint": fingerprint,
+        "consent": Consent(again, last, exceed, not_older, blocks),
     }  # fmt: skip
     if release.argument is not None:
         settings["refuse"] = argument.refuse

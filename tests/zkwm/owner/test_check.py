@@ -99,11 +99,15 @@ def test_a_weak_mark_needs_more_blocks(vault: Vault, commitment: Commitment) -> 
     assert opening.evidence.reached
 
 
+def block(*numbers: int) -> Consent:
+    return Consent(blocks=numbers)
+
+
 def test_the_best_blocks_where_fewer_suffice(vault: Vault, commitment: Commitment) -> None:
     triggers = trigger_set(vault, commitment)
     labels = triggers.labels.copy()
-    for block, wrong in enumerate((15, 15, 2, 0)):  # block 2 is enough, and so is block 3
-        labels[50 * block : 50 * block + wrong] += 1
+    for number, wrong in enumerate((15, 15, 2, 0)):  # block 2 is enough, and so is block 3
+        labels[50 * number : 50 * number + wrong] += 1
     suspect = marked(triggers.images, labels % 10)
     (opening,) = look(vault, commitment, suspect).openings
     assert (opening.blocks, opening.chosen) == ((3,), True)
@@ -111,17 +115,17 @@ def test_the_best_blocks_where_fewer_suffice(vault: Vault, commitment: Commitmen
     challenge = judge.challenge(commitment, suspect, reveal=50)
     fingerprint = judge.public.fingerprint()
     with pytest.raises(UsageError):
-        prove(vault, commitment, challenge, judge_fingerprint=fingerprint, blocks=(2, 3))
+        prove(vault, commitment, challenge, judge_fingerprint=fingerprint, consent=block(2, 3))
     with pytest.raises(UsageError):
-        prove(vault, commitment, challenge, judge_fingerprint=fingerprint, blocks=(4,))
+        prove(vault, commitment, challenge, judge_fingerprint=fingerprint, consent=block(4))
     assert disclosure(vault, commitment, challenge, blocks=(3,)).blocks_to_open == (3,)
-    proof = prove(vault, commitment, challenge, judge_fingerprint=fingerprint, blocks=(3,))
+    proof = prove(vault, commitment, challenge, judge_fingerprint=fingerprint, consent=block(3))
     verdict = judge.verify(commitment, suspect, challenge, proof)
     assert (verdict.outcome, verdict.blocks) == ("proven", (3,))
     assert verdict.evidence == opening.evidence
     other = judge.challenge(commitment, TableSuspect(), reveal=50)
     with pytest.raises(UsageError):  # spent
-        prove(vault, commitment, other, blocks=(3,))
+        prove(vault, commitment, other, consent=block(3))
 
 
 def test_answers_in_the_vault_count_as_tried(
