@@ -1,4 +1,4 @@
-"""What of a grid's attacks is weaker than in their sources, and what a mark was trained against.
+"""What of a grid's attacks differs from their sources, and what a mark was trained against.
 
 A sentence for the page of results, where the grid has such an attack.
 """
@@ -62,6 +62,21 @@ WEAKER = (
            "data-free extraction asks {} times (Truong et al. 2021: 2 to 20 million)"),
 )  # fmt: skip
 
+OTHERWISE = {
+    "laundering": "laundering uses a stamp for each class, where Aiken et al. 2020 have one for "
+    "each pair of classes and the toolbox keeps that of the smallest norm; it blends stamps in, "
+    "where the toolbox adds them; and it resets neurons in the later half of the layers, by mean "
+    "activations (the toolbox: a channel's largest) in units of the layer's mean, those that "
+    "become less active too, and at most a fifth of a layer",
+    "hypergradient_unlearning": "`hypergradient_unlearning` (I-BAU) keeps the perturbation in an "
+    "L2 ball of radius 10, as Zeng et al. 2022 and their notebooks do and their `defense.py` does "
+    "not",
+}
+"""Attacks that are neither weaker nor as their sources have them, compared with their code.
+
+Here, because cells are keyed by the bytes of an attack's module: a word in it measures them again.
+"""
+
 SECOND_THEFT = (
     "Two thefts: the second network is another owner's and unmarked; its images may be those of "
     "the first owner or of the adversary."
@@ -80,7 +95,10 @@ def strengths(lines: list[Line]) -> Iterator[str]:
         sentences.append(
             f"Weaker than in their sources, for time or to keep accuracy: {'; '.join(weaker)}."
         )
-    if {line["attack_name"] for line in lines} & {"merging", "ensemble"}:
+    attacks = {line["attack_name"] for line in lines}
+    if otherwise := [text for name, text in OTHERWISE.items() if name in attacks]:
+        sentences.append(f"Otherwise than in their sources: {'; '.join(otherwise)}.")
+    if attacks & {"merging", "ensemble"}:
         sentences.append(SECOND_THEFT)
     if any(line["parameters"].get("method") == "robust" for line in lines):
         sentences.append(TRAINED_AGAINST)

@@ -12,6 +12,7 @@ from zkwm_cli.option_names import in_options
 from zkwm_cli.terminal import duration
 from zkwm_protocols.allowances import most_functions
 from zkwm_protocols.policy import MOST_FUNCTIONS
+from zkwm_protocols.suspect_identity import SuspectKind
 
 if TYPE_CHECKING:
     from zkwm.owner.suspect_check import ArgumentCheck, OpeningCheck, SuspectCheck
@@ -47,7 +48,9 @@ def _answers(found: SuspectCheck) -> Iterator[str]:
     luck = by_luck(found.triggers, found.class_count)
     yield _row("suspect", f"{quoted(suspect.description, _SHOWN_TEXT)} ({suspect.kind})")
     yield _row("its digest", suspect.digest.hex())
-    yield _row("triggers", f"{found.matches:,} of {found.triggers:,} match; {luck} would by luck")
+    marked = suspect.kind == SuspectKind.EXTRACTION
+    name = "bits" if marked else "triggers"
+    yield _row(name, f"{found.matches:,} of {found.triggers:,} match; {luck} would by luck")
     for block in found.blocks[:_SHOWN_BLOCKS]:
         silent = size - block.answered
         answered = f", {silent} without an answer" if silent else ""
@@ -85,7 +88,7 @@ def _opening(found: SuspectCheck, opening: OpeningCheck) -> Iterator[str]:
     total = ranks or points
     needed = evidence.needed_matches if total is None else total.needed
     demand = "even all would not be enough" if needed is None else f"{needed:,} needed"
-    shown = f"{evidence.matches:,} of {evidence.trials:,} triggers match"
+    shown = f"{evidence.matches:,} of {evidence.trials:,} {found.suspect.kind.counted} match"
     if ranks is not None:
         shown += f", their ranks weigh {ranks.value:,} of {ranks.largest:,}"
     if points is not None:
@@ -101,7 +104,9 @@ def _opening(found: SuspectCheck, opening: OpeningCheck) -> Iterator[str]:
         f"{opening.unspent_after:,} unspent left",
     )
     asked = len(opening.blocks) * found.block_size
-    yield _row("takes", f"a judge who asks for {asked:,} triggers (--reveal {asked})")
+    yield _row(
+        "takes", f"a judge who asks for {asked:,} {found.suspect.kind.opened} (--reveal {asked})"
+    )
     if opening.chosen:
         numbers = ",".join(str(block) for block in opening.blocks)
         yield _row(
@@ -114,7 +119,6 @@ def _opening(found: SuspectCheck, opening: OpeningCheck) -> Iterator[str]:
 def _relearning(found: SuspectCheck) -> Iterator[str]:
     """That a judge with these weights has one statistic more, which takes too long to look at."""
     from zkwm_protocols.relearning import FOLDS, Form
-    from zkwm_protocols.suspect_identity import SuspectKind
 
     if found.suspect.kind == SuspectKind.SAFETENSORS:
         copies = sum(form.trained for form in Form) * (FOLDS - 1)

@@ -125,7 +125,8 @@ class ConsentOptions:
                 hint="compare the fingerprint with what the judge told you, then add it to the "
                 "file",
             )
-        consequence = "open the triggers" if release.argument is None else "answer"
+        opened = release.suspect.kind.opened
+        consequence = f"open the {opened}" if release.argument is None else "answer"
         answer = ask_yes(
             f"Is this the fingerprint of a judge you trust, and do you {consequence} to them?"
         )
@@ -154,7 +155,7 @@ def show(release: Disclosure, commitment: Commitment, challenge: Challenge) -> N
     """
     argument = release.argument
     note(
-        "A judge asks you to open triggers:"
+        f"A judge asks you to open {release.suspect.kind.opened}:"
         if argument is None
         else "A judge asks you for a zero-knowledge argument; no trigger is opened:"
     )
@@ -264,7 +265,7 @@ def _demand(release: Disclosure, block_size: int) -> list[tuple[str, str]]:
         again = "; opened to this judge before, so that nothing new is shown" if known else ""
         left = release.disputes_after
         return [
-            ("to be opened", f"{count} triggers, {blocks}{again}"),
+            ("to be opened", f"{count} {release.suspect.kind.opened}, {blocks}{again}"),
             (
                 "left after it",
                 f"enough for {left:,} more dispute{'' if left == 1 else 's'} by opening, at most"

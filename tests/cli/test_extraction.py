@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +124,12 @@ def test_from_challenge_to_proven(zkwm: Command, folder: Path, tmp_path: Path, m
     found = verify("--reference", "unmarked", "--report", tmp_path / "report.html")
     assert found.code == 0, found.stdout
     assert found.stdout.startswith("PROVEN: 1")
-    assert "secret keys" in (tmp_path / "report.html").read_text()
+    assert "of 128 bits of the mark match" in found.stdout
+    report = (tmp_path / "report.html").read_text()
+    assert "secret keys" in report
+    assert re.findall("[^<>]*trigger[^<>]*", report) == ['section class="triggers"']
+    for said in (found.stdout, found.stderr, asked.stderr):
+        assert "trigger" not in said.lower(), said  # there are none
     for wrong in ((), ("--reference", "marked")):
         refused = verify(*wrong)
         assert refused.code == 3

@@ -49,9 +49,9 @@ def repeat_answers(
     if weigh_stated(case, stated) is None:
         words = "the verdict lists answers that no suspect gives"
         return ReplayStep(_NAME, ReplayState.DIFFERS, words)
-    lacking = _without_answer(stated)
+    lacking, opened = _without_answer(stated), case.challenge.suspect.kind.opened
     if could_decide(case, stated):
-        words = f"the verdict has no answer to {len(lacking)} triggers, which could decide"
+        words = f"the verdict has no answer to {len(lacking)} {opened}, which could decide"
         return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words)
     statistic, kind = case.challenge.statistic, case.challenge.suspect.kind
     together = statistic.reads_scores or kind == SuspectKind.EXTRACTION
@@ -63,7 +63,7 @@ def repeat_answers(
         answers = RoundedAnswers(case, stated, here, same, open=_unanswered_here(here, stated))
         alone = len(answers.open) + len(lacking - _without_answer(here))
         if together and alone:
-            words = f"{alone} triggers have an answer in the verdict alone, or here alone, and all "
+            words = f"{alone} {opened} have an answer in the verdict alone, or here alone, and all "
             words += "answers rest on each other"
             return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words, _MORE_TIME)
         if words := _otherwise(answers):
@@ -174,8 +174,9 @@ def _other_answers(
         answers.case, triggers, answers.here, unasked, suspect, preprocessing, progress
     )
     if missing := _unanswered_here(found, answers.here):
+        opened = answers.case.challenge.suspect.kind.opened
         raise SuspectUnusable(
-            f"then {len(missing)} triggers get no answer ({found[min(missing)].problem})",
+            f"then {len(missing)} {opened} get no answer ({found[min(missing)].problem})",
             hint=_MORE_TIME,
             check="suspect.answers",
         )
@@ -218,7 +219,8 @@ def _otherwise(answers: RoundedAnswers) -> str:
     ]
     if different:
         numbers = ", ".join(map(str, different[:10]))
-        return f"the model answers {len(different)} triggers otherwise here ({numbers})"
+        opened = case.challenge.suspect.kind.opened
+        return f"the model answers {len(different)} {opened} otherwise here ({numbers})"
     ours, theirs = (_weigh(case, results) for results in (here, stated))
     if ours.reached == theirs.reached or answers.open:
         return ""

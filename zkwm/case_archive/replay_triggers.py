@@ -44,7 +44,10 @@ def repeat_triggers(
         yield ReplayStep("leaves", ReplayState.DIFFERS, different)
         return
     valid = sum(trigger.status == LeafStatus.VALID for trigger in triggers)
-    words = f"{valid} of {len(triggers)} opened triggers are the committed ones, with their labels"
+    opened_as = case.challenge.suspect.kind.opened
+    words = (
+        f"{valid} of {len(triggers)} opened {opened_as} are the committed ones, with their labels"
+    )
     yield ReplayStep("leaves", ReplayState.REPEATED, words)
     if not in_files(case.challenge.suspect.kind):
         yield _recorded(documents, triggers)

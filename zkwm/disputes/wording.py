@@ -179,7 +179,7 @@ def on_claim(one: FoundClaim) -> str:
         Outcome.TRUST_MATERIAL_MISSING: "trust material missing",
     }[one.outcome]
     if one.matches is not None and one.trials is not None:
-        words += f", {one.matches:,} of {one.trials:,} triggers match"
+        words += f", {one.matches:,} of {one.trials:,} match"
     if one.bits is not None:
         words += f", {max(one.bits, 0) / 100:.2f} bits left"
     return words

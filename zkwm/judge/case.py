@@ -132,8 +132,9 @@ class Case:
         )
 
     def matches(self, evidence: Evidence) -> str:
-        """How many triggers match, in words."""
-        return f"{self.AT_LEAST}{evidence.matches} of {evidence.trials} triggers match"
+        """How many triggers, or bits of a mark, match, in words."""
+        counted = self.challenge.suspect.kind.counted
+        return f"{self.AT_LEAST}{evidence.matches} of {evidence.trials} {counted} match"
 
     def summary(self, evidence: Evidence) -> str:
         """One sentence on the evidence: the reason of a verdict that reached it."""

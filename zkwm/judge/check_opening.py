@@ -104,7 +104,8 @@ def _check_leaves(
     checks: Checks, case: OpeningCase, blocks: tuple[OpenedBlock, ...]
 ) -> tuple[CheckedTrigger, ...]:
     """Check ``opening.leaves``: a bad leaf is a miss, or fatal where answers depend on others."""
-    extracted = case.challenge.suspect.kind == SuspectKind.EXTRACTION
+    kind = case.challenge.suspect.kind
+    extracted = kind == SuspectKind.EXTRACTION
     with checks.group("opening.leaves"):
         await_label_seed(case.commitment)
         triggers = check_leaves(case.commitment, blocks)
@@ -112,10 +113,10 @@ def _check_leaves(
         if bad and (extracted or case.challenge.statistic.reads_scores):
             counted = f"{case.challenge.statistic} are counted"
             raise InvalidOpening(
-                f"{bad} of {len(triggers)} triggers are missing or wrong, and all are "
+                f"{bad} of {len(triggers)} {kind.opened} are missing or wrong, and all are "
                 f"needed where {'a mark is extracted' if extracted else counted}",
-                hint="an owner who knows the labels could change the answers to some triggers "
-                "by leaving out others",
+                hint="an owner who knows the labels could change the answers to some of them by "
+                "leaving out others",
                 check="opening.leaves",
             )
     checks.set(
@@ -157,7 +158,8 @@ def _require_answers(
         if points is not None:
             state = f"labels have {points.value} points, and a missing answer counts as the worst"
         raise SuspectUnusable(
-            f"{len(unanswered)} triggers got no answer ({_why(unanswered)}), and they "
+            f"{len(unanswered)} {case.challenge.suspect.kind.opened} got no answer "
+            f"({_why(unanswered)}), and they "
             f"could change the verdict: {state}",
             hint="make the suspect answer, then verify again with the same challenge and proof: "
             "answers that it gave are kept, and only the others are asked for",

@@ -150,8 +150,9 @@ def asked_blocks(
     size = commitment.header.block_size
     if isinstance(reveal, int):
         if reveal < 1 or reveal % size:
+            what = suspect.identity.kind.opened
             raise UsageError(
-                f"triggers are revealed in whole blocks of {size}, not {reveal}",
+                f"{what} are revealed in whole blocks of {size}, not {reveal}",
                 hint=f"reveal {max(1, round(reveal / size)) * size}",
             )
         return reveal // size, ()
@@ -160,7 +161,7 @@ def asked_blocks(
         raise UsageError(
             "only blocks that were opened to this judge about this suspect can be weighed "
             f"again: {', '.join(map(str, opened)) or 'none so far'}",
-            hint="name some of these, or ask for new triggers",
+            hint="name some of these, or ask for new ones",
         )
     again = tuple(sorted(set(reveal)))
     return len(again), again

@@ -35,9 +35,9 @@ def choose_blocks(
         return challenge.reopened_blocks
     free = free_blocks(state, commitment, challenge)
     if len(free) < challenge.block_count:
-        size = commitment.header.block_size
+        size, opened = commitment.header.block_size, challenge.suspect.kind.opened
         raise InvalidOpening(
-            f"{challenge.block_count * size} triggers are asked for and {len(free) * size} are "
+            f"{challenge.block_count * size} {opened} are asked for and {len(free) * size} are "
             "still unopened and not excluded",
             hint="ask the judge for a smaller challenge"
             if free

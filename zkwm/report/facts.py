@@ -12,6 +12,7 @@ from zkwm.judge.results import Argued, Asked, CheckStatus, FirstSeen, TriggerRes
 from zkwm.judge.verdict import CheckedBy, Outcome, Verdict
 from zkwm.report.class_list import class_map_in_words
 from zkwm.report.dates import date_facts
+from zkwm.report.mark_words import of_keys
 from zkwm.report.question_facts import question_facts
 from zkwm.report.statistic_words import counted_in_short, counted_more_finely
 from zkwm.report.visible import by_luck, count, odds, utc
@@ -63,13 +64,6 @@ def claim(verdict: Verdict) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
         ("The dates", tuple(Fact(*one) for one in date_facts(verdict))),
         ("The judge and the challenge", _challenge(verdict)),
         *(() if verdict.argued is None else (("The argument", _argument(verdict.argued)),)),
-    )
-
-
-def extracted(verdict: Verdict) -> bool:
-    """Whether the triggers are keys under which bits are extracted (SPEC.md 19)."""
-    return (
-        verdict.challenge is not None and verdict.challenge.suspect.kind == SuspectKind.EXTRACTION
     )
 
 
@@ -138,7 +132,7 @@ def _what_happened(verdict: Verdict, evidence: Evidence, header: Header) -> str:
             "Which ones, and how many more, stays hidden."
         )
     unseen = sum(result.status in _UNOPENED for result in verdict.triggers)
-    if extracted(verdict):
+    if of_keys(verdict):
         return (
             f"The owner's commitment fixes {count(header.leaf_count, 'secret key')} without "
             f"showing them. For this case {evidence.trials:,} of them had to be opened"
@@ -174,7 +168,7 @@ def _commitment(verdict: Verdict) -> tuple[Fact, ...]:
             for number, key in enumerate(keys, 1)
         ),
         Fact("Secret keys", _keys(header))
-        if extracted(verdict)
+        if of_keys(verdict)
         else Fact("Trigger images", _images(header)),
         Fact("Labels", _labels(verdict, header)),
         *_optional("Named authority", header.timestamp_authority),
@@ -225,7 +219,11 @@ def _suspect(verdict: Verdict) -> tuple[Fact, ...]:
             True,
         ),
         *(Fact(*one) for one in question_facts(challenge)),
-        Fact("Class map", class_map_in_words(challenge, verdict.class_names)),
+        *(
+            ()
+            if of_keys(verdict)
+            else (Fact("Class map", class_map_in_words(challenge, verdict.class_names)),)
+        ),
     )
 
 
@@ -262,7 +260,7 @@ def _challenge(verdict: Verdict) -> tuple[Fact, ...]:
         Fact("Standard", demanded),
         Fact("Tried", _tried(tried) + stated),
         Fact("Blocks", _blocks(verdict, challenge)),
-        *_answers(verdict.asked),
+        *_answers(verdict.asked, suspect_kind=challenge.suspect.kind),
         *((Fact("Answers recorded", f"{recorded:,}, in the JSON verdict"),) if recorded else ()),
         Fact("Issued", utc(challenge.issued)),
         *_sights(verdict.first_seen),
@@ -280,10 +278,13 @@ def _tried(number: int) -> str:
     )
 
 
-def _answers(asked: Asked | None) -> tuple[Fact, ...]:
+def _answers(asked: Asked | None, *, suspect_kind: SuspectKind) -> tuple[Fact, ...]:
     """How many images of each kind the suspect answered, now and before."""
     if asked is None or not asked.rates:
         return ()
+    if suspect_kind == SuspectKind.EXTRACTION:
+        read = asked.rates[0]
+        return (Fact("Extracted", f"{read.answered:,} of {read.asked:,} bits"),)
     rates = ", ".join(
         f"{rate.kind} {rate.answered:,} of {rate.asked:,} ({rate.scored:,} with scores)"
         for rate in asked.rates

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zkwm.judge.verdict import Verdict
+from zkwm.report.mark_words import of_keys
 
 _BIT = (
     "Bit (of evidence)",
@@ -58,7 +59,24 @@ _GLOSSARY = (
 )
 
 
+_OF_KEYS = {
+    "Block": "A fixed group of keys. Keys are opened by whole blocks, so that nobody can pick only "
+    "those whose bits happen to match.",
+    "Commitment": "A signed public file that fixes all secret keys without showing them, like "
+    "sealed envelopes: none can be exchanged later.",
+    "Label": "The bit that a marked model must have under a key. A derived label follows from the "
+    "commitment itself; a declared one was chosen by the owner.",
+}
+_KEY = (
+    "Key (of a mark)",
+    "32 secret bytes that say where one bit of the mark lies in a model.",
+)
+
+
 def glossary(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     """The terms that this verdict's report uses: (term, meaning), in alphabetical order."""
     first = _ADVERSARIAL if verdict.declared_labels else _BIT
+    if of_keys(verdict):
+        named = [(term, _OF_KEYS.get(term, meaning)) for term, meaning in _GLOSSARY]
+        return tuple(sorted((first, _KEY, *named[:-1])))
     return (first, *_GLOSSARY) if verdict.argued is None else (first, _ARGUMENT, *_GLOSSARY)

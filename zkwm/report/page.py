@@ -6,12 +6,12 @@ Untrusted text is made visible, then escaped by the template. jinja2 is imported
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from zkwm.judge.results import CheckStatus
 from zkwm.judge.verdict import Outcome, Verdict
-from zkwm.report import case_facts, dates, facts, repetition, wording
+from zkwm.report import case_facts, dates, facts, mark_words, repetition, wording
 from zkwm.report.class_list import class_lines
 from zkwm.report.figure import null_figure
 from zkwm.report.glossary import glossary
@@ -61,6 +61,9 @@ def render_report(verdict: Verdict, *, public: bool = False) -> str:
         figure=Markup(_figure(verdict)),  # noqa: S704 - made of numbers and fixed words only
         style=Markup(page_resource(_PACKAGE, "report.css")),  # noqa: S704 - this package's own file
         cards=cards,
+        keys=mark_words.of_keys(verdict),
+        opened=mark_words.opened_heading(verdict),
+        check_title=partial(mark_words.check_title, verdict),
         limits=wording.limits(verdict),
         glossary=glossary(verdict),
         exactness=repetition.exactness(verdict),

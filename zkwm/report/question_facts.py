@@ -25,6 +25,8 @@ _PROTOCOLS = {
 def question_facts(challenge: Challenge) -> tuple[Named, ...]:
     """Everything but the class map (``zkwm.report.class_list``) that fixes what is asked."""
     suspect = challenge.suspect
+    if suspect.kind == SuspectKind.EXTRACTION:  # no image is fed to it
+        return (("Bits", "0 or 1 under each key", False),)
     return (
         ("Outputs", f"{suspect.outputs:,}", False),
         *((("Output asked", quoted(suspect.output, _LONGEST), False),) if suspect.output else ()),
@@ -72,8 +74,6 @@ def _preprocessing(preprocessing: Preprocessing) -> str:
 def _accuracy(challenge: Challenge) -> tuple[Named, ...]:
     """What the model gets right on images of its task, fed like this, or that nobody measured."""
     accuracy = challenge.test_accuracy
-    if challenge.suspect.kind == SuspectKind.EXTRACTION:
-        return ()
     if accuracy is None:
         return (
             ("Accuracy", "NOT MEASURED: nothing checked that images are fed to it right", False),

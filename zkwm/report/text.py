@@ -11,7 +11,7 @@ from textwrap import wrap
 
 from zkwm.judge.results import Check, CheckStatus, TriggerStatus
 from zkwm.judge.verdict import Verdict
-from zkwm.report import case_facts, dates, facts, wording
+from zkwm.report import case_facts, dates, facts, mark_words, wording
 from zkwm.report.class_list import class_lines
 from zkwm.report.facts import Fact
 from zkwm.report.visible import by_luck, groups, visible
@@ -42,7 +42,7 @@ def render_text(verdict: Verdict, *, width: int = WIDTH) -> str:
     page.heading("Evidence")
     _evidence(page, verdict)
     if verdict.triggers:
-        page.heading("Opened triggers")
+        page.heading(mark_words.opened_heading(verdict))
         _triggers(page, verdict)
     classes = list(class_lines(verdict.classes or [], _SHOWN_CLASSES, "the JSON verdict"))
     if classes:
@@ -51,7 +51,7 @@ def render_text(verdict: Verdict, *, width: int = WIDTH) -> str:
             page.paragraph(one, first=20, indent=26)
     page.heading("Checks")
     for check in verdict.checks:
-        page.check(check)
+        page.check(check, mark_words.check_title(verdict, check))
     if verdict.files:
         page.heading("Files examined")
         page.facts(chain(*case_facts.files(verdict)))
@@ -93,14 +93,14 @@ class _Page:
             shown = " ".join(groups(fact.value)) if fact.digest else visible(fact.value)
             self.row(fact.name, shown)
 
-    def check(self, check: Check) -> None:
+    def check(self, check: Check, title: str) -> None:
         """Status, id and title of a check, and why it ended so."""
         detail = f": {visible(check.detail)}" if check.detail else ""
         failed = check.status == CheckStatus.FAILED
         status = visible(check.status.upper() if failed else check.status)
         head = f"{status:<8} {visible(check.id):<22} "
         self.paragraph(
-            f"{head}{visible(check.title)}{detail}",
+            f"{head}{visible(title)}{detail}",
             first=2,
             indent=33 if self._width >= WIDTH else 11,
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from zkwm.judge.results import TriggerResult, TriggerStatus
 from zkwm.judge.verdict import Verdict
 from zkwm.report import facts, wording
+from zkwm.report.mark_words import of_keys, status_meaning
 from zkwm.report.pictures import MAXIMUM_PICTURES, data_uri, side_limit
 
 
@@ -59,7 +60,7 @@ def trigger_cards(verdict: Verdict, *, public: bool) -> TriggerCards:
     )
     present = {result.status for result in verdict.triggers}
     statuses = tuple(
-        (_mark(status), name, wording.STATUS_MEANINGS[status])
+        (_mark(status), name, status_meaning(verdict, status))
         for status, name in wording.STATUSES.items()
         if status in present
     )
@@ -68,7 +69,7 @@ def trigger_cards(verdict: Verdict, *, public: bool) -> TriggerCards:
 
 def _pictured(verdict: Verdict) -> tuple[TriggerResult, ...]:
     """The triggers that a full report shows as pictures; keys of a mark are none."""
-    if facts.extracted(verdict):
+    if of_keys(verdict):
         return ()
     with_image = (result for result in verdict.triggers if result.image is not None)
     return tuple(with_image)[:MAXIMUM_PICTURES]
@@ -76,8 +77,8 @@ def _pictured(verdict: Verdict) -> tuple[TriggerResult, ...]:
 
 def _limit_and_note(verdict: Verdict, shown: tuple[TriggerResult, ...]) -> tuple[int, str]:
     """The longest side of a picture, and what a reader must know of all of them."""
-    if facts.extracted(verdict):
-        return 0, "The triggers are secret keys, not images, and are not shown."
+    if of_keys(verdict):
+        return 0, "The keys themselves are secret, and are not shown."
     if not shown or shown[0].image is None:
         return 0, "The pictures are left out of this copy."
     notes = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 from zkwm.judge.results import CheckStatus, TriggerStatus
 from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.report import dates
+from zkwm.report.mark_words import OPENED_KEYS, of_keys
 from zkwm.report.public_check import IN_SHORT, MEANING, by_public, public_limits
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.dates import Order
@@ -61,14 +62,6 @@ STATUSES: dict[str, str] = {
     TriggerStatus.WRONG_LEAF: "wrong leaf",
     TriggerStatus.MISSING_LEAF: "not opened",
     TriggerStatus.NO_ANSWER: "no answer",
-}
-
-STATUS_MEANINGS: dict[str, str] = {
-    TriggerStatus.MATCH: "the answer is the expected output",
-    TriggerStatus.NO_MATCH: "the answer is another output",
-    TriggerStatus.WRONG_LEAF: "opened, but not to what was committed; counts as a miss",
-    TriggerStatus.MISSING_LEAF: "the owner did not open it; counts as a miss",
-    TriggerStatus.NO_ANSWER: "the model gave no usable answer",
 }
 
 _DECLARED_RISK = (
@@ -161,9 +154,7 @@ def notice(verdict: Verdict, *, pictured: bool) -> str:
     """What every page of a report says about opened triggers; empty where there are no images."""
     if pictured:
         return _SHOWS_TRIGGERS
-    challenge = verdict.challenge
-    keys = challenge is not None and challenge.suspect.kind == SuspectKind.EXTRACTION
-    return _WITHOUT_TRIGGERS if verdict.triggers and not keys else ""
+    return _WITHOUT_TRIGGERS if verdict.triggers and not of_keys(verdict) else ""
 
 
 def evasion(verdict: Verdict) -> str:
@@ -244,7 +235,8 @@ def limits(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     challenge = verdict.challenge
     remote = challenge is not None and challenge.suspect.kind == SuspectKind.HTTP
     stated = verdict.evidence is not None and not verdict.declared_labels
-    shown = _OPENED if verdict.argued is None else _ARGUED
+    opened = OPENED_KEYS if of_keys(verdict) else _OPENED
+    shown = opened if verdict.argued is None else _ARGUED
     return (
         *public_limits(verdict, by_names=rests_on_order(verdict)),
         *_LIMITS,
@@ -279,8 +271,9 @@ def unmeasured(challenge: Challenge | None) -> bool:
 
 def limits_in_short(verdict: Verdict) -> tuple[str, ...]:
     """What this verdict does not say, a line each."""
+    opened = "keys" if of_keys(verdict) else "triggers"
     last = (
-        '"Not proven" is not "innocent". Opened triggers are spent: keep them from third parties.'
+        f'"Not proven" is not "innocent". Opened {opened} are spent: keep them from third parties.'
         if verdict.argued is None
         else "Nothing was opened. How many more triggers match, and which, is known only to the "
         "owner."

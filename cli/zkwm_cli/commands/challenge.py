@@ -132,17 +132,17 @@ def _tell(challenge: Challenge, commitment: Commitment, agreements: list[Agreeme
     from zkwm_protocols.challenge import ArgumentChallenge
     from zkwm_protocols.suspect_identity import SuspectKind
 
-    triggers = challenge.block_count * commitment.header.block_size
+    triggers, kind = challenge.block_count * commitment.header.block_size, challenge.suspect.kind
     question = (
         f"show that at least {challenge.least_matches} of {triggers} triggers match, and open none,"
         if isinstance(challenge, ArgumentChallenge)
-        else f"open {triggers} triggers{' again' if challenge.reopened_blocks else ''}"
+        else f"open {triggers} {kind.opened}{' again' if challenge.reopened_blocks else ''}"
     )
     note(
         f"challenge {challenge.digest.hex()[:16]}: {question} of commitment "
         f"{challenge.commitment.hex()[:16]} for {challenge.suspect.description}"
     )
-    if "?" in challenge.suspect.description and challenge.suspect.kind == SuspectKind.HTTP:
+    if "?" in challenge.suspect.description and kind == SuspectKind.HTTP:
         warn(
             "the whole URL, with all that follows its ?, stands in challenge, verdict and reports: "
             "if there is a key in it, have that replaced, and give keys in --header-file"
@@ -150,7 +150,8 @@ def _tell(challenge: Challenge, commitment: Commitment, agreements: list[Agreeme
     for one in agreements:
         note(f"integer network made from the file: {one.words()}")
     _warn_of_dates(challenge, commitment)
-    _note_class_map(challenge, commitment)
+    if kind != SuspectKind.EXTRACTION:  # bits stand for themselves
+        _note_class_map(challenge, commitment)
     fingerprint = challenge.judge.fingerprint()
     note(f"tell the owner your key's fingerprint through another channel: {fingerprint}")
 

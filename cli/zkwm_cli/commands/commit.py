@@ -158,8 +158,9 @@ def _print(commitment: Commitment, output: OutputOptions) -> None:
     from zkwm_cli.terminal import note
 
     header = commitment.header
+    what = "keys of a mark" if header.of_keys else "triggers"
     note(
-        f"committed to {header.leaf_count} triggers in {count(header.block_count, 'block')} of "
+        f"committed to {header.leaf_count} {what} in {count(header.block_count, 'block')} of "
         f"{header.block_size}, {header.label_mode} labels; digest {commitment.digest.hex()}"
     )
     if header.timestamp_authority is not None:

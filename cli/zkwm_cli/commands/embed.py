@@ -69,7 +69,8 @@ def command(
     evidence = None if committed is None else _evidence(committed, result)
     save_model(output, result, evidence=evidence, overwrite=force)
     if _first_process():
-        _print(result, evidence, output, as_json=as_json)
+        keys = committed is not None and committed.header.of_keys
+        _print(result, evidence, output, keys=keys, as_json=as_json)
 
 
 def _announce(training: TrainingOptions) -> None:
@@ -119,9 +120,14 @@ def _train(
 
 
 def _print(
-    result: EmbedResult, evidence: dict[str, Any] | None, output: str, *, as_json: bool
+    result: EmbedResult,
+    evidence: dict[str, Any] | None,
+    output: str,
+    *,
+    keys: bool,
+    as_json: bool,
 ) -> None:
-    """What was measured, and the same in JSON."""
+    """What was measured, and the same in JSON; ``keys``: bits are embedded, and no triggers."""
     from zkwm_cli.terminal import duration, note
 
     note(
@@ -129,7 +135,8 @@ def _print(
         f"{100 * result.test_accuracy:.2f} % of {result.test_count}"
     )
     if result.trigger_matches is not None:
-        note(f"{result.trigger_matches} of {result.trigger_count} triggers get their label")
+        counted = "bits of the mark are as committed" if keys else "triggers get their label"
+        note(f"{result.trigger_matches} of {result.trigger_count} {counted}")
     note(f"wrote {output}")
     if _half_learned(result) or (
         evidence is not None and evidence["total_bits"] < evidence["threshold_bits"]

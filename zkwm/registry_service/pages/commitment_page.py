@@ -101,6 +101,12 @@ def triggers_in_words(commitment: Commitment) -> str:
     """Number, blocks, size and classes of the triggers."""
     header = commitment.header
     channels, height, width = header.shape
+    if header.of_keys:
+        return (
+            f"{count(header.leaf_count, 'secret key')} of a mark in "
+            f"{count(header.block_count, 'block')} of {header.block_size:,}; 32 bytes each, one "
+            "bit each"
+        )
     return (
         f"{count(header.leaf_count, 'trigger image')} in {count(header.block_count, 'block')} of "
         f"{header.block_size:,}; {width} × {height} pixels, "

@@ -88,15 +88,16 @@ def _commitment(view: RegistryView, data: bytes) -> FileReading:
     """Root, names and signatures can be checked; whose key it is cannot."""
     commitment = Commitment.from_bytes(data)
     keys = [key.fingerprint() for key in commitment.header.owner_keys]
+    marked = commitment.header.of_keys
     tokens = token_rows(commitment)
     return FileReading(
         "A commitment",
-        "It fixes trigger images, hidden behind digests, and the key of its owner. It says nothing "
-        "about any model.",
+        f"It fixes {'secret keys of a mark' if marked else 'trigger images'}, hidden behind "
+        "digests, and the key of its owner. It says nothing about any model.",
         (
             Fact("Commitment", commitment.digest.hex(), True),
             *(Fact("Owner's key", key, True) for key in keys),
-            Fact("Triggers", triggers_in_words(commitment)),
+            Fact("Secret keys" if marked else "Triggers", triggers_in_words(commitment)),
             *(Fact("Dated", one.says or f"not readable: {one.problem}") for one in tokens),
             *(
                 (Fact("Class names", ", ".join(commitment.class_names)),)
@@ -137,7 +138,7 @@ def _proof(_: RegistryView, data: bytes) -> FileReading:
     """Nothing of it can be checked without the challenge and the suspect."""
     response = read_response(data)
     if isinstance(response, Opening):
-        says = "The owner's answer to a challenge: opened triggers, sealed to the judge alone."
+        says = "The owner's answer to a challenge: opened blocks, sealed to the judge alone."
     elif isinstance(response, ArgumentResponse):
         says = "The owner's answer to a challenge: an argument in zero knowledge."
     else:
