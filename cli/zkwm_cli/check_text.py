@@ -11,6 +11,7 @@ from zkwm_cli.exits import one_line
 from zkwm_cli.option_names import in_options
 from zkwm_cli.terminal import duration
 from zkwm_protocols.allowances import most_functions
+from zkwm_protocols.opened_words import counted_words, opened_words
 from zkwm_protocols.policy import MOST_FUNCTIONS
 from zkwm_protocols.suspect_identity import SuspectKind
 
@@ -88,7 +89,7 @@ def _opening(found: SuspectCheck, opening: OpeningCheck) -> Iterator[str]:
     total = ranks or points
     needed = evidence.needed_matches if total is None else total.needed
     demand = "even all would not be enough" if needed is None else f"{needed:,} needed"
-    shown = f"{evidence.matches:,} of {evidence.trials:,} {found.suspect.kind.counted} match"
+    shown = f"{evidence.matches:,} of {evidence.trials:,} {counted_words(found.suspect.kind)} match"
     if ranks is not None:
         shown += f", their ranks weigh {ranks.value:,} of {ranks.largest:,}"
     if points is not None:
@@ -104,9 +105,8 @@ def _opening(found: SuspectCheck, opening: OpeningCheck) -> Iterator[str]:
         f"{opening.unspent_after:,} unspent left",
     )
     asked = len(opening.blocks) * found.block_size
-    yield _row(
-        "takes", f"a judge who asks for {asked:,} {found.suspect.kind.opened} (--reveal {asked})"
-    )
+    what = opened_words(found.suspect.kind)
+    yield _row("takes", f"a judge who asks for {asked:,} {what} (--reveal {asked})")
     if opening.chosen:
         numbers = ",".join(str(block) for block in opening.blocks)
         yield _row(

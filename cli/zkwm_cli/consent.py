@@ -15,6 +15,7 @@ from zkwm_cli.options import option
 from zkwm_cli.terminal import ask_yes, note, table, warn
 from zkwm_cli.trusted_judge import typed_fingerprint
 from zkwm_protocols.errors import Cancelled, UsageError
+from zkwm_protocols.opened_words import opened_words
 
 if TYPE_CHECKING:
     from zkwm.owner.disclosure import ArgumentDisclosure, Disclosure
@@ -125,7 +126,7 @@ class ConsentOptions:
                 hint="compare the fingerprint with what the judge told you, then add it to the "
                 "file",
             )
-        opened = release.suspect.kind.opened
+        opened = opened_words(release.suspect.kind)
         consequence = f"open the {opened}" if release.argument is None else "answer"
         answer = ask_yes(
             f"Is this the fingerprint of a judge you trust, and do you {consequence} to them?"
@@ -155,7 +156,7 @@ def show(release: Disclosure, commitment: Commitment, challenge: Challenge) -> N
     """
     argument = release.argument
     note(
-        f"A judge asks you to open {release.suspect.kind.opened}:"
+        f"A judge asks you to open {opened_words(release.suspect.kind)}:"
         if argument is None
         else "A judge asks you for a zero-knowledge argument; no trigger is opened:"
     )
@@ -265,7 +266,7 @@ def _demand(release: Disclosure, block_size: int) -> list[tuple[str, str]]:
         again = "; opened to this judge before, so that nothing new is shown" if known else ""
         left = release.disputes_after
         return [
-            ("to be opened", f"{count} {release.suspect.kind.opened}, {blocks}{again}"),
+            ("to be opened", f"{count} {opened_words(release.suspect.kind)}, {blocks}{again}"),
             (
                 "left after it",
                 f"enough for {left:,} more dispute{'' if left == 1 else 's'} by opening, at most"

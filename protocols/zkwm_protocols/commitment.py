@@ -122,11 +122,6 @@ class Header:
         """B, the number of blocks, spent or not."""
         return self.leaf_count // self.block_size
 
-    @property
-    def of_keys(self) -> bool:
-        """Whether the leaves have the form of a mark's keys (SPEC.md 19.1): no image looks so."""
-        return self.shape == (1, 1, 32) and self.class_count == 2
-
     def to_bytes(self) -> bytes:
         """The one encoding of the header."""
         return encode(

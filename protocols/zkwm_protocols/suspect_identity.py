@@ -43,16 +43,6 @@ class SuspectKind(StrEnum):
     HTTP = "http"
     EXTRACTION = "extraction"
 
-    @property
-    def opened(self) -> str:
-        """What is opened about such a suspect, for people: triggers, or the keys of a mark."""
-        return "keys" if self == SuspectKind.EXTRACTION else "triggers"
-
-    @property
-    def counted(self) -> str:
-        """What matches in such a suspect, for people: triggers, or the bits under those keys."""
-        return "bits of the mark" if self == SuspectKind.EXTRACTION else "triggers"
-
 
 @dataclass(frozen=True)
 class Account:

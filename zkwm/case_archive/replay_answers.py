@@ -23,6 +23,7 @@ from zkwm.suspects import Progress, Suspect
 from zkwm.suspects.suspect import OF_THE_MACHINE
 from zkwm_protocols.errors import SuspectUnusable, ZkwmError
 from zkwm_protocols.evidence import Evidence
+from zkwm_protocols.opened_words import opened_words
 from zkwm_protocols.opening import CheckedTrigger, LeafStatus
 from zkwm_protocols.ranks import Statistic
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
@@ -49,7 +50,7 @@ def repeat_answers(
     if weigh_stated(case, stated) is None:
         words = "the verdict lists answers that no suspect gives"
         return ReplayStep(_NAME, ReplayState.DIFFERS, words)
-    lacking, opened = _without_answer(stated), case.challenge.suspect.kind.opened
+    lacking, opened = _without_answer(stated), opened_words(case.challenge.suspect.kind)
     if could_decide(case, stated):
         words = f"the verdict has no answer to {len(lacking)} {opened}, which could decide"
         return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words)
@@ -174,7 +175,7 @@ def _other_answers(
         answers.case, triggers, answers.here, unasked, suspect, preprocessing, progress
     )
     if missing := _unanswered_here(found, answers.here):
-        opened = answers.case.challenge.suspect.kind.opened
+        opened = opened_words(answers.case.challenge.suspect.kind)
         raise SuspectUnusable(
             f"then {len(missing)} {opened} get no answer ({found[min(missing)].problem})",
             hint=_MORE_TIME,
@@ -219,7 +220,7 @@ def _otherwise(answers: RoundedAnswers) -> str:
     ]
     if different:
         numbers = ", ".join(map(str, different[:10]))
-        opened = case.challenge.suspect.kind.opened
+        opened = opened_words(case.challenge.suspect.kind)
         return f"the model answers {len(different)} {opened} otherwise here ({numbers})"
     ours, theirs = (_weigh(case, results) for results in (here, stated))
     if ours.reached == theirs.reached or answers.open:

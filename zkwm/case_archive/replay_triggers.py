@@ -13,6 +13,7 @@ from zkwm.case_archive.replay_answers import repeat_answers
 from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.judge.case import OpeningCase
 from zkwm.judge.results import TriggerResult, TriggerStatus
+from zkwm_protocols.opened_words import opened_words
 from zkwm_protocols.opening import CheckedTrigger, LeafStatus, OpenedBlock, check_leaves
 
 _LEAVES = {
@@ -44,7 +45,7 @@ def repeat_triggers(
         yield ReplayStep("leaves", ReplayState.DIFFERS, different)
         return
     valid = sum(trigger.status == LeafStatus.VALID for trigger in triggers)
-    opened_as = case.challenge.suspect.kind.opened
+    opened_as = opened_words(case.challenge.suspect.kind)
     words = (
         f"{valid} of {len(triggers)} opened {opened_as} are the committed ones, with their labels"
     )

@@ -37,6 +37,7 @@ from zkwm_protocols.commitment import Commitment, LabelMode
 from zkwm_protocols.errors import InvalidOpening, NotProven, ZkwmError
 from zkwm_protocols.evidence import Evidence, assess
 from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.opened_words import counted_words
 from zkwm_protocols.opening import Opening
 from zkwm_protocols.suspect_identity import SuspectKind
 from zkwm_protocols.trust import Trust
@@ -133,7 +134,7 @@ class Case:
 
     def matches(self, evidence: Evidence) -> str:
         """How many triggers, or bits of a mark, match, in words."""
-        counted = self.challenge.suspect.kind.counted
+        counted = counted_words(self.challenge.suspect.kind)
         return f"{self.AT_LEAST}{evidence.matches} of {evidence.trials} {counted} match"
 
     def summary(self, evidence: Evidence) -> str:

@@ -28,6 +28,7 @@ from zkwm.judge.results import Asked, CheckStatus, TriggerResult, TriggerStatus
 from zkwm.suspects import Suspect
 from zkwm_protocols.errors import InvalidOpening, NotProven, SuspectUnusable
 from zkwm_protocols.evidence import Evidence
+from zkwm_protocols.opened_words import opened_words
 from zkwm_protocols.opening import (
     CheckedTrigger,
     LeafStatus,
@@ -113,7 +114,7 @@ def _check_leaves(
         if bad and (extracted or case.challenge.statistic.reads_scores):
             counted = f"{case.challenge.statistic} are counted"
             raise InvalidOpening(
-                f"{bad} of {len(triggers)} {kind.opened} are missing or wrong, and all are "
+                f"{bad} of {len(triggers)} {opened_words(kind)} are missing or wrong, and all are "
                 f"needed where {'a mark is extracted' if extracted else counted}",
                 hint="an owner who knows the labels could change the answers to some of them by "
                 "leaving out others",
@@ -158,7 +159,7 @@ def _require_answers(
         if points is not None:
             state = f"labels have {points.value} points, and a missing answer counts as the worst"
         raise SuspectUnusable(
-            f"{len(unanswered)} {case.challenge.suspect.kind.opened} got no answer "
+            f"{len(unanswered)} {opened_words(case.challenge.suspect.kind)} got no answer "
             f"({_why(unanswered)}), and they "
             f"could change the verdict: {state}",
             hint="make the suspect answer, then verify again with the same challenge and proof: "

@@ -27,6 +27,7 @@ from zkwm_protocols.class_names import require_names
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.opened_words import opened_words
 from zkwm_protocols.ranks import MOST_OUTPUTS, Statistic
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
 
@@ -150,7 +151,7 @@ def asked_blocks(
     size = commitment.header.block_size
     if isinstance(reveal, int):
         if reveal < 1 or reveal % size:
-            what = suspect.identity.kind.opened
+            what = opened_words(suspect.identity.kind)
             raise UsageError(
                 f"{what} are revealed in whole blocks of {size}, not {reveal}",
                 hint=f"reveal {max(1, round(reveal / size)) * size}",

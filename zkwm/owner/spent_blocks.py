@@ -10,6 +10,7 @@ from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening, UsageError
 from zkwm_protocols.leaves import SALT_BYTES
+from zkwm_protocols.opened_words import opened_words
 
 
 def choose_blocks(
@@ -35,7 +36,7 @@ def choose_blocks(
         return challenge.reopened_blocks
     free = free_blocks(state, commitment, challenge)
     if len(free) < challenge.block_count:
-        size, opened = commitment.header.block_size, challenge.suspect.kind.opened
+        size, opened = commitment.header.block_size, opened_words(challenge.suspect.kind)
         raise InvalidOpening(
             f"{challenge.block_count * size} {opened} are asked for and {len(free) * size} are "
             "still unopened and not excluded",

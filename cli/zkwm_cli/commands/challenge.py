@@ -130,13 +130,14 @@ def _tell(challenge: Challenge, commitment: Commitment, agreements: list[Agreeme
     """The question in one line, how well both networks agree, and what labels mean."""
     from zkwm_cli.terminal import note, warn
     from zkwm_protocols.challenge import ArgumentChallenge
+    from zkwm_protocols.opened_words import opened_words
     from zkwm_protocols.suspect_identity import SuspectKind
 
     triggers, kind = challenge.block_count * commitment.header.block_size, challenge.suspect.kind
     question = (
         f"show that at least {challenge.least_matches} of {triggers} triggers match, and open none,"
         if isinstance(challenge, ArgumentChallenge)
-        else f"open {triggers} {kind.opened}{' again' if challenge.reopened_blocks else ''}"
+        else f"open {triggers} {opened_words(kind)}{' again' if challenge.reopened_blocks else ''}"
     )
     note(
         f"challenge {challenge.digest.hex()[:16]}: {question} of commitment "

@@ -156,9 +156,10 @@ def _print(commitment: Commitment, output: OutputOptions) -> None:
     from zkwm.owner.openings_left import disputes_left
     from zkwm.report.visible import count
     from zkwm_cli.terminal import note
+    from zkwm_protocols.opened_words import holds_keys
 
     header = commitment.header
-    what = "keys of a mark" if header.of_keys else "triggers"
+    what = "keys of a mark" if holds_keys(header) else "triggers"
     note(
         f"committed to {header.leaf_count} {what} in {count(header.block_count, 'block')} of "
         f"{header.block_size}, {header.label_mode} labels; digest {commitment.digest.hex()}"

@@ -66,10 +66,12 @@ def command(
         committed, result = embed_under(mark, training)
     else:
         committed, result = _train(mark, training, Path(f"{output.rstrip('/')}.checkpoint"))
+    from zkwm_protocols.opened_words import holds_keys
+
     evidence = None if committed is None else _evidence(committed, result)
     save_model(output, result, evidence=evidence, overwrite=force)
     if _first_process():
-        keys = committed is not None and committed.header.of_keys
+        keys = committed is not None and holds_keys(committed.header)
         _print(result, evidence, output, keys=keys, as_json=as_json)
 
 

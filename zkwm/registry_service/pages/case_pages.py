@@ -20,6 +20,7 @@ from zkwm.written_dates import in_words
 from zkwm_protocols.challenge import ArgumentChallenge
 from zkwm_protocols.cose.contents import VerdictStatement, commitment_subject
 from zkwm_protocols.errors import Malformed
+from zkwm_protocols.opened_words import opened_words
 from zkwm_protocols.suspect_identity import SuspectKind
 
 REPORT_LIMIT = 4 * 2**20
@@ -64,6 +65,7 @@ def claim_values(view: RegistryView, digest: bytes) -> dict[str, Any] | None:
         "judge": challenge.judge.fingerprint(),
         "questions": [facts.Fact(*one) for one in question_facts(challenge)],
         "published": challenge.published,
+        "opened": opened_words(challenge.suspect.kind),
         "argued": isinstance(challenge, ArgumentChallenge),
         "verdict": view.verdict(digest) is not None,
     }

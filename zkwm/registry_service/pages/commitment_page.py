@@ -15,6 +15,7 @@ from zkwm.registry_service.pages.view import KeptCommitment, LoggedEntry, Regist
 from zkwm.report.visible import count
 from zkwm_protocols.commitment import Commitment, LabelMode
 from zkwm_protocols.cose.contents import CommitmentStatement, commitment_subject
+from zkwm_protocols.opened_words import holds_keys
 
 SHOWN_CLASSES = 200
 
@@ -37,6 +38,7 @@ def commitment_values(view: RegistryView, digest: bytes) -> dict[str, Any] | Non
         "digest": digest.hex(),
         "kept": kept,
         "header": None if kept is None else kept.commitment.header,
+        "keyed": kept is not None and holds_keys(kept.commitment.header),
         "triggers": "" if kept is None else triggers_in_words(kept.commitment),
         "derived": kept is not None and kept.commitment.header.label_mode == LabelMode.DERIVED,
         "class_names": () if kept is None else (kept.commitment.class_names or ()),
@@ -101,7 +103,7 @@ def triggers_in_words(commitment: Commitment) -> str:
     """Number, blocks, size and classes of the triggers."""
     header = commitment.header
     channels, height, width = header.shape
-    if header.of_keys:
+    if holds_keys(header):
         return (
             f"{count(header.leaf_count, 'secret key')} of a mark in "
             f"{count(header.block_count, 'block')} of {header.block_size:,}; 32 bytes each, one "

@@ -25,6 +25,7 @@ from zkwm_protocols.argument_response import ArgumentResponse, read_response
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.errors import Malformed, ZkwmError
+from zkwm_protocols.opened_words import holds_keys
 from zkwm_protocols.opening import Opening
 
 
@@ -88,7 +89,7 @@ def _commitment(view: RegistryView, data: bytes) -> FileReading:
     """Root, names and signatures can be checked; whose key it is cannot."""
     commitment = Commitment.from_bytes(data)
     keys = [key.fingerprint() for key in commitment.header.owner_keys]
-    marked = commitment.header.of_keys
+    marked = holds_keys(commitment.header)
     tokens = token_rows(commitment)
     return FileReading(
         "A commitment",
