@@ -15,7 +15,6 @@ from zkwm_cli.options import option
 from zkwm_cli.terminal import ask_yes, note, table, warn
 from zkwm_cli.trusted_judge import typed_fingerprint
 from zkwm_protocols.errors import Cancelled, UsageError
-from zkwm_protocols.opened_words import opened_words
 
 if TYPE_CHECKING:
     from zkwm.owner.disclosure import ArgumentDisclosure, Disclosure
@@ -126,6 +125,8 @@ class ConsentOptions:
                 hint="compare the fingerprint with what the judge told you, then add it to the "
                 "file",
             )
+        from zkwm_protocols.opened_words import opened_words
+
         opened = opened_words(release.suspect.kind)
         consequence = f"open the {opened}" if release.argument is None else "answer"
         answer = ask_yes(
@@ -154,6 +155,8 @@ def show(release: Disclosure, commitment: Commitment, challenge: Challenge) -> N
 
     All that the challenge pins is shown: a model asked in another way is another function.
     """
+    from zkwm_protocols.opened_words import opened_words
+
     argument = release.argument
     note(
         f"A judge asks you to open {opened_words(release.suspect.kind)}:"
@@ -258,6 +261,8 @@ def _standard(challenge: Challenge) -> list[tuple[str, str]]:
 
 def _demand(release: Disclosure, block_size: int) -> list[tuple[str, str]]:
     """What the challenge demands: triggers to open, or matches to show."""
+    from zkwm_protocols.opened_words import opened_words
+
     argument = release.argument
     if argument is None:
         count = len(release.blocks_to_open) * block_size

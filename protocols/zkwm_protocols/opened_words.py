@@ -5,23 +5,18 @@ A mark that is extracted (SPEC.md 19) has no triggers, and nobody should look fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from zkwm_protocols.commitment import Header
-
-_EXTRACTION = "extraction"
-"""``SuspectKind.EXTRACTION``; its module would load what ``--help`` needs not."""
+from zkwm_protocols.commitment import Header
+from zkwm_protocols.suspect_identity import SuspectKind
 
 
 def opened_words(kind: str) -> str:
     """What an owner opens about a suspect of this kind."""
-    return "keys" if kind == _EXTRACTION else "triggers"
+    return "keys" if kind == SuspectKind.EXTRACTION else "triggers"
 
 
 def counted_words(kind: str) -> str:
     """What matches in a suspect of this kind."""
-    return "bits of the mark" if kind == _EXTRACTION else "triggers"
+    return "bits of the mark" if kind == SuspectKind.EXTRACTION else "triggers"
 
 
 def holds_keys(header: Header) -> bool:
