@@ -19,3 +19,15 @@ def derived_seed(seed: int, purpose: str, *position: int) -> int:
 def generator(seed: int, purpose: str, *position: int) -> torch.Generator:
     """A CPU generator for one purpose at one position."""
     return torch.Generator().manual_seed(derived_seed(seed, purpose, *position))
+
+
+def seed_torch(seed: int, device: torch.device) -> None:
+    """Seed torch's own generators, of the CPU and of ``device``, from which dropout draws.
+
+    ``torch.manual_seed`` also keeps a stack trace for every kind of device that is not in use,
+    which took 7 % of a step of a LeNet-5.
+    """
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)

@@ -24,7 +24,7 @@ from zkwm.nn.class_scores import class_scores
 from zkwm.nn.image_source import evaluation_batches, require_images
 from zkwm.nn.inference import evaluating
 from zkwm.nn.model_input import model_input, require_channels
-from zkwm.nn.seeds import derived_seed
+from zkwm.nn.seeds import derived_seed, seed_torch
 from zkwm.training.batches import TriggerOrder
 from zkwm.training.checkpoint import restore
 from zkwm.training.current_batch import CurrentBatch
@@ -169,7 +169,7 @@ class EmbedLoss:
         self._batch.show(images, classes)
         devices = [zero.device] if zero.is_cuda else []
         with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(derived_seed(self._settings.seed, "beside the loop", step))
+            seed_torch(derived_seed(self._settings.seed, "beside the loop", step), zero.device)
             pulls = self._gradients(step)
         for parameter, gradient in pulls:
             zero = zero + (parameter * gradient).sum()

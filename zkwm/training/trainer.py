@@ -23,7 +23,7 @@ from zkwm.nn import digests
 from zkwm.nn.class_scores import class_scores
 from zkwm.nn.image_source import Data
 from zkwm.nn.inference import accuracy, matches
-from zkwm.nn.seeds import derived_seed
+from zkwm.nn.seeds import derived_seed, seed_torch
 from zkwm.training.batches import Batch, Batches
 from zkwm.training.checkpoint import Checkpoint, Position, restore
 from zkwm.training.descent import PREFIX, Descent, MakeOptimizer, MakeSchedule
@@ -232,7 +232,8 @@ class _Training:
         """One step of SGD. Returns whether to stop, as agreed with all processes."""
         epoch, step = self.position.epoch, self.position.step
         # before the batch: items that are read here may be random, too
-        torch.manual_seed(derived_seed(self._settings.seed, "model", epoch, step, self._group.rank))
+        seed = derived_seed(self._settings.seed, "model", epoch, step, self._group.rank)
+        seed_torch(seed, self._group.device)
         batch = self._batches.batch(epoch, step)
         self.descent.set_rates(epoch, step)
         self._model.train()
