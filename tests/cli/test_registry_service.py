@@ -105,3 +105,22 @@ def test_a_log_without_a_service_says_how_to_get_one(zkwm: Command, tmp_path: Pa
     assert zkwm("registry", "list-keys", log).code == 0
     gone = zkwm("registry", "revoke-key", log, "0" * 16)
     assert (gone.code, "list-keys" in gone.stderr) == (2, True)
+
+
+def test_a_forgotten_database_is_not_made_anew(
+    zkwm: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a PostgreSQL: a key went into a new file that nobody serves."""
+    log = tmp_path / "log"
+    monkeypatch.setenv("ZKWM_REGISTRY_PASSPHRASE", "a long phrase")
+    assert zkwm("registry", "init", log, "--origin", "log.example/1", "--service").code == 0
+    (log / "database.sqlite").unlink()  # as where it is on a server
+    for command in (
+        ("add-key", log, "--holder", "market.example", "--scope", "register"),
+        ("list-keys", log),
+        ("serve", log, "--listen", "127.0.0.1:0"),
+    ):
+        refused = zkwm("registry", *command)
+        assert refused.code == 3, command
+        assert "ZKWM_REGISTRY_DATABASE" in refused.stderr
+    assert not list(log.rglob("*.sqlite"))

@@ -50,6 +50,18 @@ class Failure(enum.Enum):
     BROKEN = "the connection failed"
 
 
+_REFUSED = f"{Failure.BROKEN.value}: nothing listens at that address and port"
+
+
+def _refused(error: BaseException | None) -> bool:
+    """Whether a connection was refused, by whatever urllib3 made of it."""
+    while error is not None:
+        if isinstance(error, ConnectionRefusedError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 class NoReplyError(Exception):
     """No reply arrived; ``failure`` says why, and the text may say more.
 
@@ -149,7 +161,9 @@ class Connection:
             self.close()
             if deadline.expired or isinstance(error, TimeoutError | Urllib3TimeoutError):
                 raise NoReplyError(Failure.LATE) from None
-            raise NoReplyError(Failure.BROKEN, stale=stale) from None
+            raise NoReplyError(
+                Failure.BROKEN, _REFUSED if _refused(error) else "", stale=stale
+            ) from None
         except BaseException:
             self.close()
             raise

@@ -20,7 +20,7 @@ from zkwm.judge.key_file import read_judge_public
 from zkwm.registry_database.database import SCHEMA_SCOPE, Database, holds_tables
 from zkwm.registry_database.migrations import migrate
 from zkwm.sql_database import DatabaseLocation, SqlDatabase, file_location, server_location
-from zkwm.transparency_log.log_folder import DATABASE_VARIABLE
+from zkwm.transparency_log.log_folder import DATABASE_VARIABLE, LogFolder
 from zkwm.trust_folder import read_trust
 from zkwm_protocols.errors import CouldNotCheck, UsageError
 from zkwm_protocols.keys import JudgePublic
@@ -66,6 +66,7 @@ class ServiceFolder:
 
     def database(self) -> Database:
         """The service's database, brought up to date. Raises CouldNotCheck or Unsupported."""
+        LogFolder(self.folder).require_database()
         url = os.environ.get(DATABASE_VARIABLE)
         path = self.folder / FOLDER / FILE_NAME
         return open_database(server_location(url, WHOSE) if url else file_location(path))

@@ -20,6 +20,8 @@ _PROTOCOLS = {
     "huggingface": "Hugging Face inference",
     "template": "JSON template of the judge's",
 }
+_WHOLE_IMAGES = ("zkwm", "torchserve", "huggingface")
+"""Protocols that send pixels or pictures, for which no preprocessing can be fixed (SPEC.md 7.1)."""
 
 
 def question_facts(challenge: Challenge) -> tuple[Named, ...]:
@@ -31,7 +33,7 @@ def question_facts(challenge: Challenge) -> tuple[Named, ...]:
         ("Outputs", f"{suspect.outputs:,}", False),
         *((("Output asked", quoted(suspect.output, _LONGEST), False),) if suspect.output else ()),
         *_endpoint(suspect),
-        ("Preprocessing", _preprocessing(challenge.preprocessing), False),
+        ("Preprocessing", _fed(challenge), False),
         *_accuracy(challenge),
     )
 
@@ -57,6 +59,14 @@ def _account(suspect: SuspectIdentity) -> str:
         f"asked with the headers {names}: the answers are those of this account, which must be "
         "the judge's own, an ordinary customer's, and lent by no party"
     )
+
+
+def _fed(challenge: Challenge) -> str:
+    """How pixels become the suspect's input, or that the service does that itself."""
+    suspect = challenge.suspect
+    if suspect.kind == SuspectKind.HTTP and suspect.adapter in _WHOLE_IMAGES:
+        return "the service's own: it is sent pixels"
+    return _preprocessing(challenge.preprocessing)
 
 
 def _preprocessing(preprocessing: Preprocessing) -> str:

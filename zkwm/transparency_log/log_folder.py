@@ -93,6 +93,22 @@ class LogFolder:
         url = os.environ.get(DATABASE_VARIABLE)
         return LogDatabase(url or self.folder / FILE_NAME)
 
+    def require_database(self) -> None:
+        """Raise CouldNotCheck where a log that was begun has no database here, and none is named.
+
+        Else a forgotten variable would make a new, empty one, into which a key goes that the
+        service never sees.
+        """
+        named = os.environ.get(DATABASE_VARIABLE)
+        if named or not (self.folder / KEY).exists() or (self.folder / FILE_NAME).exists():
+            return
+        raise CouldNotCheck(
+            f"the database of {self.folder} is not in this folder",
+            hint=f"put the URL of its PostgreSQL into {DATABASE_VARIABLE}, as when it was begun; a "
+            "file that is lost, restore, or let zkwm registry rebuild make it again "
+            "(`adopt_checkpoint`)",
+        )
+
     def policy(self) -> LogPolicy | None:
         """Its witnesses; None where the log has none.
 

@@ -120,8 +120,9 @@ def _repair_head(
     if row is None:
         raise CouldNotCheck(
             f"the database ({database.label}) has no row of the log {signer.origin!r}",
-            hint="give the database that the log was begun with, or restore it; where it is lost, "
-            "zkwm registry rebuild makes it from the log's files (`adopt_checkpoint`)",
+            hint="give the database that the log was begun with (a PostgreSQL in "
+            "ZKWM_REGISTRY_DATABASE), or restore it; where it is lost, zkwm registry rebuild makes "
+            "it from the log's files (`adopt_checkpoint`)",
         )
     _require_signed(signer, row)
     if database.next_position() != row.size:

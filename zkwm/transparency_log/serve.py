@@ -64,6 +64,7 @@ def opened_service(
     or a witness claims a larger tree; UsageError for a policy that names another log.
     """
     policy = folder.policy()
+    folder.require_database()
     database = folder.database()
     try:
         with ExitStack() as stack:
