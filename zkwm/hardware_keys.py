@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -256,7 +257,18 @@ def _reporting(address: TokenAddress) -> Iterator[None]:
             f"the token {address.token!r} has locked itself after wrong PINs",
             hint="unlock it with the security officer's PIN",
         ) from None
+    except exceptions.NoSuchToken:
+        raise VaultUnusable(
+            f"there is no token labeled {address.token!r} at {address.module}",
+            hint="plug it in, or correct its label: pkcs11-tool --module "
+            f"{address.module} -L lists what is there",
+        ) from None
     except (exceptions.PKCS11Error, RuntimeError) as error:
+        if not Path(address.module).is_file():
+            raise VaultUnusable(
+                f"there is no PKCS #11 library {address.module}",
+                hint="install the token's software, or correct module-path of its address",
+            ) from None
         raise VaultUnusable(
             f"the token {address.token!r} cannot be used: {type(error).__name__}",
             hint=f"plug it in, and see that {address.module} is its PKCS #11 library",

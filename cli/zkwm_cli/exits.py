@@ -172,7 +172,12 @@ def usual_hint(error: ZkwmError, command: str) -> str:
         (errors.InvalidSignature, "do not rely on this file; get it again from whoever made it"),
         (errors.InvalidOpening, answer),
         (errors.SuspectUnusable, "check that the model answers outside zkwm"),
-        (errors.CouldNotCheck, "nothing was decided; correct this and run the command again"),
+        (
+            errors.CouldNotCheck,
+            "nothing was decided; correct this and run the command again"
+            if command in (*_JUDGES, "dispute")
+            else "correct this and run the command again",
+        ),
         (errors.UsageError, other),
     ):
         if isinstance(error, kind):

@@ -124,10 +124,10 @@ def test_keys_that_are_not_there_twice_or_of_another_curve(
     for name in ("none", "twice", "p384"):
         with pytest.raises(UsageError):
             key(name)
-    with pytest.raises(VaultUnusable):
+    with pytest.raises(VaultUnusable, match="no token labeled 'no such token'"):
         HardwareKey.find(TokenAddress.from_text(address("ed", "no such token")))
     nowhere = address("ed").rpartition("=")[0] + "=/nowhere.so"
-    with pytest.raises(VaultUnusable):
+    with pytest.raises(VaultUnusable, match=r"no PKCS #11 library /nowhere\.so"):
         HardwareKey.find(TokenAddress.from_text(nowhere))
 
 

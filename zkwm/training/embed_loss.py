@@ -140,6 +140,8 @@ class EmbedLoss:
         numbers = torch.tensor(self._order.numbers(self.step), device=self._labels.device)
         shown, answers = self._as_input(self._images[numbers]), self._labels[numbers]
         clean = self._as_input(images)
+        if self.step == 0:
+            self._require_same_scale(clean)
         if clean.shape[1:] != shown.shape[1:]:
             raise UsageError(
                 f"the batch has images of {tuple(clean.shape[1:])}, the triggers of "
@@ -225,6 +227,25 @@ class EmbedLoss:
     def _as_input(self, images: Tensor) -> Tensor:
         """uint8 images under the loop's preprocessing, others unchanged."""
         return model_input(images, self._preprocessing) if images.dtype == torch.uint8 else images
+
+    def _require_same_scale(self, clean: Tensor) -> None:
+        """Raise UsageError for images that were not made as triggers are, by their range.
+
+        Half of it beyond both ends is left to augmentation. The network would learn triggers at a
+        scale at which no judge shows them.
+        """
+        pixels = torch.zeros_like(self._images[:1])
+        black, white = self._as_input(pixels), self._as_input(torch.full_like(pixels, 255))
+        low, high = min(float(black.min()), 0.0), float(white.max())
+        least, largest = float(clean.min()), float(clean.max())
+        spare = (high - low) / 2
+        if least < low - spare or largest > high + spare:
+            raise UsageError(
+                f"the batch has values from {least:.4g} to {largest:.4g}, and triggers are shown "
+                f"with {low:.4g} to {high:.4g}",
+                hint="give uint8 images, or pixels divided by 255; of images made otherwise say "
+                "how, as Preprocessing (the argument named preprocessing)",
+            )
 
     def _require_outputs(self, class_count: int) -> None:
         """Raise UsageError unless the network gives logits, one for each class, for triggers."""

@@ -90,8 +90,7 @@ class LightningEmbedCallback(lightning.Callback):
                 "the number of steps of this training is not known",
                 hint="give the Trainer max_epochs or max_steps",
             )
-        network = pl_module.get_submodule(self._name)
-        assert isinstance(network, torch.nn.Module)
+        network = self._network_of(pl_module)
         self._mark = EmbedLoss(
             network,
             self._triggers,
@@ -104,6 +103,19 @@ class LightningEmbedCallback(lightning.Callback):
             self._mark.load_state_dict(self._stored)
             self._stored = None
         self._put_around(pl_module, self._mark)
+
+    def _network_of(self, module: lightning.LightningModule) -> torch.nn.Module:
+        """The part of the module that gives logits. Raises UsageError where it is not named."""
+        parts = ", ".join(name for name, _ in module.named_children()) or "none"
+        hint = f"give the callback network=NAME, the part that gives logits; there are: {parts}"
+        try:
+            network = module.get_submodule(self._name)
+        except AttributeError:
+            raise UsageError(f"the module has no part named {self._name!r}", hint=hint) from None
+        if not self._name and type(module).forward is lightning.LightningModule.forward:
+            raise UsageError("the module has no forward, so that it gives no logits", hint=hint)
+        assert isinstance(network, torch.nn.Module)
+        return network
 
     def on_train_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule

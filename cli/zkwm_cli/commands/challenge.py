@@ -194,9 +194,17 @@ def _warn_of_dates(challenge: Challenge, commitment: Commitment) -> None:
 
     published, existed = challenge.published, stated_existence(commitment)
     if existed is not None and (published is None or challenge.trust is None):
+        needed = " and ".join(
+            option
+            for option, value in (
+                ("--trust", challenge.trust),
+                ("--suspect-published", published),
+            )
+            if value is None
+        )
         note(
             "the commitment's file has dates: a verdict says which is older, commitment or model, "
-            "where you give --trust and --suspect-published"
+            f"where you give {needed}"
         )
     if published is None or existed is None:
         return

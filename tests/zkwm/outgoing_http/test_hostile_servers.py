@@ -128,6 +128,15 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     return found
 
 
+def test_a_port_where_nothing_listens_is_told_so() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(NoReplyError, match="nothing listens at that address and port") as caught:
+        ask(f"http://127.0.0.1:{port}/", OWN_WORD, seconds=10)
+    assert caught.value.failure is Failure.BROKEN
+
+
 def test_a_name_that_changes_its_meaning_is_looked_up_once(
     monkeypatch: pytest.MonkeyPatch, connected: list[tuple[str, int]]
 ) -> None:

@@ -30,6 +30,16 @@ def test_it_says_how_exactly_the_same_comes_out(
     assert words in Page(render_report(make_verdict(kind=kind, **form))).text
 
 
+def test_what_a_service_does_itself_is_not_said_to_be_fixed(
+    make_verdict: Callable[..., Verdict],
+) -> None:
+    assert (
+        "the service's own: it is sent pixels"
+        in Page(render_report(make_verdict(kind="http"))).text
+    )
+    assert "pixels divided by 255" in Page(render_report(make_verdict())).text
+
+
 @pytest.mark.parametrize(
     ("kind", "model"),
     [("onnx", "MODEL.onnx"), ("safetensors", "MODEL_FOLDER"), ("http", "https://ADDRESS")],

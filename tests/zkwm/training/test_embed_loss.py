@@ -218,6 +218,17 @@ def test_a_model_that_does_not_call_the_network_is_noticed() -> None:
         mark.loss(small.model(), (batch[0][:, :, 1:], batch[1]))
 
 
+def test_images_at_another_scale_than_triggers_are_refused() -> None:
+    """A mark learned beside pixels of 0 to 255 would not answer to any judge's triggers."""
+    model, (batch,) = small.model(), batches(1)
+    images, labels = batch
+    for wrong in (255 * images, (images - 0.13) / 0.2 - 1):
+        with pytest.raises(UsageError, match="triggers are shown with 0 to 1"):
+            mark_of(model).loss(model, (wrong, labels))
+    noisy = images + 0.4 * (torch.rand_like(images) - 0.5)  # as augmentation does
+    assert mark_of(model).loss(model, (noisy, labels)) > 0
+
+
 @pytest.mark.parametrize(
     "preprocessing",
     [

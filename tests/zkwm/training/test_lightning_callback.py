@@ -151,6 +151,18 @@ def test_trainings_that_are_refused(tmp_path: Path, module: Any, said: str) -> N
     assert "training_step" not in refused.__dict__
 
 
+class Headless(Module):
+    forward = lightning.LightningModule.forward
+
+
+def test_a_part_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+    for wrong, said in (("net", "no part named 'net'"), ("", "no forward")):
+        with pytest.raises(UsageError, match=said) as caught:
+            trainer(tmp_path, callback(network=wrong)).fit(Headless(), *loaders())
+        assert "network=NAME" in caught.value.hint
+        assert "there are: " in caught.value.hint
+
+
 def test_a_batch_of_another_form_is_refused(tmp_path: Path) -> None:
     embed, data = callback(), loaders()[0].dataset
     three: Any = [(image, label, 0) for image, label in data]

@@ -63,6 +63,7 @@ def claim_values(view: RegistryView, digest: bytes) -> dict[str, Any] | None:
         "model": challenge.suspect.digest.hex(),
         "kind": _KINDS[challenge.suspect.kind],
         "judge": challenge.judge.fingerprint(),
+        "signing": challenge.judge.signing.fingerprint(),
         "questions": [facts.Fact(*one) for one in question_facts(challenge)],
         "published": challenge.published,
         "opened": opened_words(challenge.suspect.kind),
