@@ -158,7 +158,9 @@ class Headless(Module):
 def test_a_part_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
     for wrong, said in (("net", "no part named 'net'"), ("", "no forward")):
         with pytest.raises(UsageError, match=said) as caught:
-            trainer(tmp_path, callback(network=wrong)).fit(Headless(), *loaders())
+            trainer(tmp_path, callback(network=wrong), num_sanity_val_steps=0).fit(
+                Headless(), *loaders()
+            )
         assert "network=NAME" in caught.value.hint
         assert "there are: " in caught.value.hint
 
