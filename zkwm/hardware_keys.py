@@ -260,8 +260,7 @@ def _reporting(address: TokenAddress) -> Iterator[None]:
     except exceptions.NoSuchToken:
         raise VaultUnusable(
             f"there is no token labeled {address.token!r} at {address.module}",
-            hint="plug it in, or correct its label: pkcs11-tool --module "
-            f"{address.module} -L lists what is there",
+            hint="plug it in, or correct its label; pkcs11-tool -L lists the tokens of a library",
         ) from None
     except (exceptions.PKCS11Error, RuntimeError) as error:
         if not Path(address.module).is_file():

@@ -192,7 +192,7 @@ CHALLENGES: dict[str, tuple[dict[str, Any], str, Mend]] = {
     "another number of outputs": ({"outputs": 7}, "leave it out", left_out("outputs")),
     "a block not opened": (
         {"reveal": LEFT_OUT, "reopen": "3"},
-        "ask for new triggers",
+        "ask for new ones",
         lambda _: {"reopen": LEFT_OUT, "reveal": 50},
     ),
     "an endpoint's protocol": (
