@@ -98,6 +98,11 @@ def cost_table(marks: list[Any], lines: list[Line]) -> Iterator[str]:
             f"\n{', '.join(later)}: the training begins with the unmarked network, whose epochs "
             "and time come on top of what the row says."
         )
+    if served := [mark for mark in marks if _is_in_answers(mark, lines)]:
+        yield (
+            f"\n{', '.join(served)}: in the answers of the owner's service alone, which cost the "
+            "points; the network behind it has no mark, and what is extracted from it is to have."
+        )
     if failed := [mark for mark in marks if _is_not_embedded(mark, lines)]:
         yield (
             f"\n{NOT_EMBEDDED} {', '.join(failed)}: not embedded with this budget, as the triggers "
@@ -224,11 +229,16 @@ def _before(mark: str, lines: list[Line]) -> list[Line]:
 
 def _is_not_embedded(mark: str, lines: list[Line]) -> bool:
     """Whether fewer than ``EMBEDDED`` of a mark's triggers matched before any attack."""
-    return any(
+    return not _is_in_answers(mark, lines) and any(
         line["matches_before"] < EMBEDDED * line["trials"]
         for line in _before(mark, lines)
         if line["trials"]
     )
+
+
+def _is_in_answers(mark: str, lines: list[Line]) -> bool:
+    """Whether a mark is in the answers of the owner's service, and in no network before it."""
+    return any(line["served_accuracy"] is not None for line in lines if line["watermark"] == mark)
 
 
 def _begins_with_unmarked(mark: str, lines: list[Line]) -> bool:
@@ -241,13 +251,16 @@ def _cost(mark: str, lines: list[Line]) -> str:
     """The row of a mark before any attack."""
     matched = min(_before(mark, lines), key=lambda line: line["matches_before"], default=None)
     triggers = f"{matched['matches_before']} of {matched['trials']}" if matched else ""
+    if _is_in_answers(mark, lines):
+        triggers = "in answers"
     by_seed = {line["seed"]: line for line in lines if line["accuracy_before"] is not None}
+    cells = [Cell.from_map(line) for line in by_seed.values()]
     lost = [
-        100 * (line["unmarked_accuracy"] - line["accuracy_before"])
-        for line in by_seed.values()
-        if line["unmarked_accuracy"] is not None
+        100 * (cell.unmarked_accuracy - cell.deployed_accuracy)
+        for cell in cells
+        if cell.unmarked_accuracy is not None and cell.deployed_accuracy is not None
     ]
-    known = [Cell.from_map(line).training_times for line in by_seed.values()]
+    known = [cell.training_times for cell in cells]
     times = [one for one in known if one is not None]
     exposures = next((line["exposures"] for line in by_seed.values()), None)
     shown = "" if exposures is None else f"{exposures:.0f}"

@@ -88,6 +88,17 @@ def test_what_is_not_embedded_and_what_is_weaker_than_its_source() -> None:
     assert "dehydra inverts 50 images of a class (Lu et al. 2024: 250)." in text
 
 
+def test_a_mark_in_answers_is_not_called_badly_embedded() -> None:
+    """The network behind a service has no mark, and its answers cost the points."""
+    fair = importlib.import_module("docs_results_fair").fair
+    served = {"served_accuracy": 0.85, "accuracy_before": 0.9, "unmarked_accuracy": 0.9}
+    cell = made_cell(watermark="B", matches_before=10, **(KEPT | served))
+    text = "\n".join(fair([cell.to_map()]))
+    assert "| B | 400 | in answers | 5.00 | 5.00 |" in text
+    assert "B: in the answers of the owner's service alone" in text
+    assert "†" not in text
+
+
 def test_every_grid_has_its_file() -> None:
     module = importlib.import_module("docs_results_grids")
     for grid in (*module.GRIDS, *module.PAPERS):

@@ -72,7 +72,13 @@ def survivals(outcome: GridResult) -> tuple[Survival, ...]:
 
 
 def _weak(outcome: GridResult, mark: str, *by: Squares) -> bool:
-    """Whether a mark states evidence before any attack, and by no way enough of it."""
+    """Whether a mark states evidence before any attack, and by no way enough of it.
+
+    A mark in the answers of the owner's service has none before it is extracted.
+    """
+    cells = [cell for cell in outcome.cells if cell.watermark == mark]
+    if any(cell.served_accuracy is not None for cell in cells):
+        return False
     labels = [entry.label for entry in outcome.grid.attacks if entry.name == BASELINE]
     before = [one[mark, label] for one in by for label in labels if (mark, label) in one]
     stated = [square for square in before if square.has_evidence]

@@ -249,6 +249,9 @@ def test_the_summary_says_what_survived(outcome: GridResult, cell: Made) -> None
         GridResult(grid, (cell(attack="none", evidence=9.0), cells[1]), {}, (), (), 0.0)
     )
     assert weak[0].sentence.startswith("A: less than 40 bits before any attack")
+    served = (cell(attack="none", evidence=-9.0, served_accuracy=0.9), cells[1])
+    marks = survivals(GridResult(grid, served, {}, (), (), 0.0))
+    assert marks[0].sentence == "A: less than 40 bits under the only attack."
 
 
 def test_small_figures_share_their_axes(outcome: GridResult) -> None:
