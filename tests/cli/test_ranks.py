@@ -77,14 +77,14 @@ def test_no_ranks_are_asked_of_a_suspect_without_scores(
 
 
 def test_a_case_by_relearning(zkwm: Command, case: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Weights that know the triggers and were taught other labels, trained by limited processes."""
+    """Weights that know triggers and began to learn other labels, trained by limited processes."""
     from zkwm.nn.architectures import build_model
     from zkwm.nn.model_file import save_classifier
 
     images, labels = case.triggers()
     model = build_model("cnn2", shape=(1, 16, 16), class_count=10, mean=(0.5,), std=(0.5,))
     memorize(model, images, labels, 60)
-    memorize(model, images, (labels + 3) % 10, 6)
+    memorize(model, images, (labels + 3) % 10, 3)  # after six, luck decided: 149 to 249 of 300
     folder = case.folder / "weights"
     folder.mkdir()
     save_classifier(folder, model)
