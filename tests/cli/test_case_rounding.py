@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
-from tests.support.case_files import Command, Files, dispute_over
+from tests.support.case_files import Command, Files, dispute_over, save_lookup
 from tests.support.court import ALL, Court, answering, states, words_of
 from tests.support.rounded_lookup import answers_of, save_rounded_lookup
 from zkwm.judge.results import TriggerResult
@@ -91,3 +93,56 @@ def test_a_suspect_that_tells_moved_pixels_hides_no_lie(
     found = court.check(expected=3)
     assert states(found)["answers"] == "differs"
     assert "with other rounding, 0 of 100 answers change" in words_of(found)
+
+
+@pytest.mark.parametrize("kind", ["default", "Relu"])
+def test_a_suspect_whose_functions_two_programs_read_otherwise(
+    kind: str, court: Court, zkwm: Command, case: Files
+) -> None:
+    """What a program that puts functions in makes of it is another network, which decides nothing.
+
+    Its scores would be negative, and each answer another.
+    """
+    images, labels = case.triggers()
+    model = case.folder / "functions.onnx"
+    save_lookup(model, images, (labels + 1) % 10)
+    onnx.save_model(with_function(onnx.load_model(model), kind), str(model))
+    options = dispute_over(zkwm, case, model=model)
+    court.files = [case.commitment, case.folder / "new.challenge", case.folder / "new.proof",
+                   case.public, model]  # fmt: skip
+    court.decide(*options, expected=10)
+    assert court.pack(triggers=True).code == 0
+    assert states(court.check(expected=10)) == ALL
+    court.lie(lambda true: answering(true, lambda one: ((one.expected_output or 0) + 3) % 10))
+    found = court.check(expected=3)
+    assert states(found)["answers"] == "differs"
+
+
+def with_function(model: onnx.ModelProto, kind: str) -> onnx.ModelProto:
+    """A network whose scores, none of them negative, go through a function that changes nothing.
+
+    It is an operator's name with another body, or multiplies by an attribute's default.
+    """
+    turned = helper.make_node("Neg", ["a"], ["b"])
+    domain, name, body, defaults = "", "Relu", [turned], []
+    if kind == "default":
+        domain, name = "own", "Same"
+        turned = helper.make_node("LeakyRelu", ["less"], ["one"])
+        turned.attribute.append(
+            onnx.AttributeProto(name="alpha", ref_attr_name="by", type=onnx.AttributeProto.FLOAT)
+        )
+        body = [
+            helper.make_node("Constant", [], ["less"], value_float=-1.0),
+            turned,
+            helper.make_node("Mul", ["a", "one"], ["b"]),
+        ]
+        defaults = [helper.make_attribute("by", -1.0)]
+        model.opset_import.append(helper.make_opsetid(domain, 1))
+    model.functions.append(
+        helper.make_function(
+            domain, name, ["a"], ["b"], body, [helper.make_opsetid("", 17)], [], defaults
+        )
+    )
+    model.graph.node[-1].output[0] = "scores"
+    model.graph.node.append(helper.make_node(name, ["scores"], ["y"], domain=domain))
+    return model

@@ -5,7 +5,7 @@ Runs inside the worker (``zkwm.suspects.onnx_worker``): the file is an adversary
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _MOST_AXES = 16
 _SHORT = 1024
+_OPERATORS = ("ai.onnx", "com.microsoft", "com.ms.")
+"""How the domains begin whose operators ONNX Runtime has itself; another is empty."""
 
 Dimensions: TypeAlias = tuple[int, ...]
 """Of a value whose rank is known; 0 where a size is not."""
@@ -23,9 +25,10 @@ Types: TypeAlias = dict[str, tuple[int, Dimensions | None]]
 def with_types(model: onnx.ModelProto) -> onnx.ModelProto:
     """The network without functions of its own, the types of its values written down.
 
-    Ranks that the file states are not taken: ONNX Runtime runs a file that states others than its
-    values have. Large weights are taken out meanwhile, whose values no type depends on. Raises what
-    onnx does, and ``model`` is then as it was.
+    Functions stay that are not plain (``_plain``) or of another version. Ranks that the file states
+    are not taken: ONNX Runtime runs a file that states others than its values have. Large weights
+    are taken out meanwhile, whose values no type depends on. Raises what onnx does, and ``model``
+    is then as it was.
     """
     import onnx
     from onnx import inliner, shape_inference
@@ -37,7 +40,8 @@ def with_types(model: onnx.ModelProto) -> onnx.ModelProto:
             one.ClearField("raw_data")
     try:
         typed = onnx.ModelProto()
-        typed.CopyFrom(inliner.inline_local_functions(model) if model.functions else model)
+        inlined = model.functions and _plain(model.functions)
+        typed.CopyFrom(inliner.inline_local_functions(model) if inlined else model)
         stated = _take_stated(typed)
         typed = shape_inference.infer_shapes(typed)
         _put_back(typed, stated)
@@ -45,6 +49,18 @@ def with_types(model: onnx.ModelProto) -> onnx.ModelProto:
         _fill(model, weights)
     _fill(typed, weights)
     return typed
+
+
+def _plain(functions: Iterable[onnx.FunctionProto]) -> bool:
+    """Whether onnx puts in the functions that ONNX Runtime runs.
+
+    It leaves out what an attribute is where nobody gives it, and takes a function for an operator
+    of the same name, which ONNX Runtime prefers.
+    """
+    return not any(
+        one.attribute_proto or not one.domain or one.domain.startswith(_OPERATORS)
+        for one in functions
+    )
 
 
 def _fill(model: onnx.ModelProto, weights: dict[str, bytes]) -> None:
