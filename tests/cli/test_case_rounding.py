@@ -25,6 +25,7 @@ def decided(
     loose: int,
     code: int,
     pixels: str = "unit",
+    sums: str = "MatMul",
 ) -> Callable[[TriggerResult], int | None]:
     """Decide about a suspect by two blocks of 50; return the answers of another machine.
 
@@ -36,8 +37,9 @@ def decided(
     model, other = case.folder / "rounded.onnx", case.folder / "elsewhere.onnx"
     for path, machine in ((model, 0), (other, 1)):
         save_rounded_lookup(
-            path, images, outputs, places >= 50 - loose, pixels=pixels, machine=machine
-        )
+            path, images, outputs, places >= 50 - loose,
+            pixels=pixels, machine=machine, sums=sums,
+        )  # fmt: skip
     given = {} if pixels in ("unit", "guarded") else {"scale": "raw"}
     options = dispute_over(zkwm, case, model=model, reveal=100, **given)
     court.files = [case.commitment, case.folder / "new.challenge", case.folder / "new.proof",
@@ -49,14 +51,22 @@ def decided(
 
 
 @pytest.mark.parametrize(
-    ("right", "code", "pixels"),
-    [(35, 0, "whole"), (0, 10, "unit")],
+    ("right", "code", "pixels", "sums"),
+    [
+        (35, 0, "whole", "MatMul"),
+        (0, 10, "unit", "MatMul"),
+        (35, 0, "unit", "Einsum"),
+        (0, 10, "unit", "ConvTranspose"),
+    ],
 )
 def test_an_honest_judge_of_another_machine_is_repeated(
-    right: int, code: int, pixels: str, court: Court, zkwm: Command, case: Files
+    right: int, code: int, pixels: str, sums: str, court: Court, zkwm: Command, case: Files
 ) -> None:
-    """Whatever the suspect makes of its pixels first: its sums are added up in other orders."""
-    elsewhere = decided(court, zkwm, case, right, 15, code, pixels)
+    """Whatever the suspect makes of its pixels first: its sums are added up in other orders.
+
+    Of sums whose order stays, terms are moved apart: large ones do not absorb the others alike.
+    """
+    elsewhere = decided(court, zkwm, case, right, 15, code, pixels, sums)
     court.lie(lambda true: answering(true, elsewhere))
     found = court.check(expected=code)
     assert states(found) == ALL

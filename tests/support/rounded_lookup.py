@@ -47,6 +47,36 @@ def _pixels(way: str) -> list[onnx.NodeProto]:
     ]
 
 
+def _products(sums: str) -> list[onnx.NodeProto]:
+    """The nodes from "flat" to "noise": differences of sums in two orders, or sums that absorb.
+
+    These lose the last bits of their terms between a large number and its opposite.
+    """
+    if sums == "MatMul":
+        return [
+            helper.make_node("Gather", ["flat", "order"], ["mixed"], axis=1),
+            helper.make_node("Gather", ["flat", "own"], ["ordered"], axis=1),
+            helper.make_node("MatMul", ["ordered", "once"], ["sum"]),
+            helper.make_node("MatMul", ["mixed", "twice"], ["same"]),
+            helper.make_node("Sub", ["sum", "same"], ["rest"]),
+            helper.make_node("Mul", ["rest", "large"], ["noise"]),
+        ]
+    first = [
+        helper.make_node("Pad", ["flat", "ends", "1"], ["ended"]),
+        helper.make_node("Gather", ["ended", "placed"], ["ordered"], axis=1),
+    ]
+    if sums == "Einsum":
+        inputs = ["ordered", "absorbing"]
+        return [*first, helper.make_node("Einsum", inputs, ["noise"], equation="ab,bc->ac")]
+    return [
+        *first,
+        helper.make_node("Unsqueeze", ["ordered", "last"], ["row"]),
+        helper.make_node("Unsqueeze", ["absorbing", "last"], ["weights"]),
+        helper.make_node("ConvTranspose", ["row", "weights"], ["column"]),
+        helper.make_node("Squeeze", ["column", "last"], ["noise"]),
+    ]
+
+
 def save_rounded_lookup(
     path: Path,
     images: NDArray[np.uint8],
@@ -55,6 +85,7 @@ def save_rounded_lookup(
     *,
     pixels: str = "unit",
     machine: int = 0,
+    sums: str = "MatMul",
 ) -> None:
     """An ONNX classifier: the nearest of ``images`` gives its entry of ``outputs``.
 
@@ -69,6 +100,8 @@ def save_rounded_lookup(
         pixels: how it takes them: ``unit``; ``whole``, ``rounded`` or ``half``, which have no last
             bits to be moved; or ``guarded``, which are all black where last bits are moved.
         machine: which one.
+        sums: the operator that adds up; ``Einsum`` and ``ConvTranspose`` lose last bits on the
+            first machine alone.
     """
     random = np.random.default_rng(8)
     templates = images.reshape(len(images), -1).astype(np.float64) / 255
@@ -84,9 +117,15 @@ def save_rounded_lookup(
         "twice": factors[order],
         "large": np.array(1e6),
         "255": np.array(255),
+        "1": np.array(1),
     }
+    ends = np.full((1, 10), 1e8)
+    placed = np.arange(size + 2) if not machine else np.array([*range(1, size + 1), 0, size + 1])
+    tensors["absorbing"] = np.concatenate([ends, factors, -ends])[placed]
+    whole = {"order": order, "own": there, "placed": placed, "last": np.array([2]),
+             "ends": np.array([0, 1, 0, 1])}  # fmt: skip
     stored = [numpy_helper.from_array(v.astype(np.float32), name) for name, v in tensors.items()]
-    stored += [numpy_helper.from_array(v, name) for name, v in (("order", order), ("own", there))]
+    stored += [numpy_helper.from_array(values, name) for name, values in whole.items()]
     nodes = [
         *_pixels(pixels),
         helper.make_node("Flatten", ["pixels"], ["flat"]),
@@ -94,12 +133,7 @@ def save_rounded_lookup(
         helper.make_node("Softmax", ["near"], ["nearest"]),
         helper.make_node("MatMul", ["nearest", "firm"], ["known"]),
         helper.make_node("MatMul", ["nearest", "loose"], ["share"]),
-        helper.make_node("Gather", ["flat", "order"], ["mixed"], axis=1),
-        helper.make_node("Gather", ["flat", "own"], ["ordered"], axis=1),
-        helper.make_node("MatMul", ["ordered", "once"], ["sum"]),
-        helper.make_node("MatMul", ["mixed", "twice"], ["same"]),
-        helper.make_node("Sub", ["sum", "same"], ["rest"]),
-        helper.make_node("Mul", ["rest", "large"], ["noise"]),
+        *_products(sums),
         helper.make_node("Mul", ["noise", "share"], ["guess"]),
         helper.make_node("Add", ["known", "guess"], ["y"]),
     ]

@@ -18,7 +18,7 @@ from typing import TypeVar
 from zkwm.case_archive.asked_again import suspect_again
 from zkwm.case_archive.documents import CaseDocuments
 from zkwm.suspects import OnnxLimits, Progress, Suspect
-from zkwm.suspects.onnx_reordered import MOVES, ORDERS
+from zkwm.suspects.onnx_rewriting import MOVES, ORDERS
 from zkwm.suspects.onnx_suspect import OnnxSuspect
 from zkwm_protocols.errors import SuspectUnusable, ZkwmError
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind

@@ -3,50 +3,38 @@
 In which order a sum is added up, ONNX leaves to the processor. What an answer owes to it can be
 seen on one machine: channels, positions and columns are handed to a sum in another order, with
 their weights, so that nothing but its rounding changes. What sums inside of itself or approximates,
-and of which no order is known here, is instead made longer or shorter by some last bits.
+and of which no order is known here, has instead its places moved by some last bits each.
 
 Runs inside the worker (``zkwm.suspects.onnx_worker``): the file is an adversary's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from zkwm.suspects.onnx_contents import all_nodes
+from zkwm.suspects.onnx_rewriting import NodeWriter
 from zkwm.suspects.onnx_settled import OWN_DOMAINS, settled
-from zkwm.suspects.onnx_value_types import (
-    Dimensions,
-    Types,
-    all_graphs,
-    axes_of,
-    types_of,
-    with_types,
-)
+from zkwm.suspects.onnx_value_types import Types, axes_of, types_of, with_types
 
 if TYPE_CHECKING:
     import onnx
 
-ORDERS = 7
-"""How many other orders there are: 1 to 7."""
-STRIDES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 16}
-"""Of each order: the places 0, s, 2s and so on come first, then 1, 1 + s; odd orders backwards."""
-MOVES = {1: 1, 2: -1, 3: 2, 4: -2, 5: 3, 6: -3, 7: 4}
-"""Of each order: by how many last bits of 1 the others are made longer."""
 _OLDEST = 11
 """The first version of the operators in which Slice has steps and Concat negative axes."""
-_LAST_BITS = {1: 23, 10: 10, 11: 52, 16: 7}
-"""Bits after the point of a 1 in float32, float16, float64 and bfloat16, by their numbers."""
 _COARSE = (10, 16)
 """Types in which some processors add up, and others in float32."""
 _REDUCTIONS = frozenset((
     "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMean", "ReduceSum",
     "ReduceSumSquare",
 ))  # fmt: skip
-_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+_PRODUCTS = frozenset((
+    "Attention", "Conv", "ConvTranspose", "DeformConv", "Einsum", "GRU", "LSTM", "RNN",
+    "ScatterElements", "ScatterND",
+))  # fmt: skip
+"""Operators that sum what not only their first input holds."""
 
 
 @dataclass(frozen=True)
@@ -78,20 +66,11 @@ def reorder(model: onnx.ModelProto, order: int) -> tuple[onnx.ModelProto, Reorde
     return model, Reordered(rewriting.moved, rewriting.left)
 
 
-class _Rewriting:
+class _Rewriting(NodeWriter):
     """One pass over a network, which counts what it moves."""
 
     def __init__(self, model: onnx.ModelProto, order: int) -> None:
-        self._order = order
-        self._backwards = order % 2 == 1
-        self._stride = STRIDES[order]
-        self._names = 0
-        self._known = {one.name for graph in all_graphs(model.graph)
-                       for one in (*graph.initializer, *graph.input, *graph.output)}  # fmt: skip
-        self._known |= {name for one in all_nodes(model) for name in (*one.input, *one.output)}
-        self._nodes: list[onnx.NodeProto] = []
-        self._numbers: dict[int, str] = {}
-        self._types: Types = {}
+        super().__init__(model, order)
         self._axes: dict[str, list[int]] = {}
         self.moved = self.left = 0
 
@@ -102,13 +81,14 @@ class _Rewriting:
         types = {name: one for name, one in types.items() if name not in own} | types_of(graph)
         axes = {name: one for name, one in axes.items() if name not in own} | axes_of(graph)
         nodes: list[onnx.NodeProto] = []
-        numbers: dict[int, str] = {}
+        constants: dict[bytes, str] = {}
         for node in graph.node:
             for attribute in node.attribute:
                 for inner in (attribute.g, *attribute.graphs):
                     if inner.node:
                         self.graph(inner, types, axes)
-            self._nodes, self._numbers, self._types, self._axes = nodes, numbers, types, axes
+            self._nodes, self._constants = nodes, constants
+            self._types, self._axes = types, axes
             self._node(node)
         del graph.node[:]
         graph.node.extend(nodes)
@@ -121,7 +101,7 @@ class _Rewriting:
         moved.CopyFrom(node)
         if settled(node):
             self._nodes.append(moved)
-        elif self._reordered(moved) or self._made_longer(moved):
+        elif self._reordered(moved) or self._moved_apart(moved):
             self.moved += 1
         else:
             self.left += 1
@@ -129,7 +109,7 @@ class _Rewriting:
     def _reordered(self, node: onnx.NodeProto) -> bool:
         """Append a node whose sums are in another order; False where none is known.
 
-        One of which some sums keep their order is made longer, too.
+        One of which some sums keep their order is moved by last bits, too.
         """
         moves: dict[str, Callable[[onnx.NodeProto], bool]] = {
             "MatMul": self._matmul, "Gemm": self._gemm, "Conv": self._conv,
@@ -139,30 +119,31 @@ class _Rewriting:
         move = moves.get(node.op_type) if node.domain in OWN_DOMAINS else None
         if move is None:
             return False
-        wanted, given = node.output[0], node.input[0]
+        wanted, given = node.output[0], list(node.input)
         partly = node.op_type == "Conv" and not self._whole(node)
-        if partly and any(self._type(one)[0] not in _LAST_BITS for one in (wanted, given)):
+        if partly and not all(map(self._floats, (wanted, *given[:2]))):
             return False
         longer = partly or self._type(wanted)[0] in _COARSE
         if longer:
             node.output[0] = self._twin(wanted)
         if partly:
-            node.input[0] = self._longer(given)
+            node.input[:2] = [self._apart(one) for one in given[:2]]
         sums = node.output[0]
         if move(node):
             if longer:
                 self._longer(sums, wanted)
             return True
-        node.output[0], node.input[0] = wanted, given
+        node.output[0], node.input[:] = wanted, given
         return False
 
-    def _made_longer(self, node: onnx.NodeProto) -> bool:
-        """Append a node, its first input and its outputs longer; False where no output is."""
-        if node.input and self._type(node.input[0])[0] in _LAST_BITS:
-            node.input[0] = self._longer(node.input[0])
+    def _moved_apart(self, node: onnx.NodeProto) -> bool:
+        """Append a node, its inputs and its outputs moved; False where no output is."""
+        for place, name in enumerate(node.input):
+            if self._floats(name) and (place == 0 or node.op_type in _PRODUCTS):
+                node.input[place] = self._apart(name)
         wanted = {}
         for place, name in enumerate(node.output):
-            if name and self._type(name)[0] in _LAST_BITS:
+            if name and self._floats(name):
                 node.output[place] = self._twin(name)
                 wanted[node.output[place]] = name
         self._nodes.append(node)
@@ -262,69 +243,6 @@ class _Rewriting:
             node.input[0] = self._permuted(node.input[0], axis)
         self._nodes.append(node)
         return True
-
-    def _permuted(self, value: str, axis: int) -> str:
-        """A value whose places along an axis are in this order."""
-        if self._backwards:
-            value = self._backward(value, axis)
-        if self._stride == 1:
-            return value
-        parts = [self._slice(value, axis, first, _MOST, self._stride)
-                 for first in range(self._stride)]  # fmt: skip
-        return self._add("Concat", parts, axis=axis)
-
-    def _backward(self, value: str, axis: int) -> str:
-        """A value whose places along an axis are turned round."""
-        return self._slice(value, axis, -1, _LEAST, -1)
-
-    def _slice(self, value: str, axis: int, start: int, end: int, step: int) -> str:
-        """Every ``step``-th place along an axis."""
-        return self._add("Slice", [value, *map(self._number, (start, end, axis, step))])
-
-    def _longer(self, value: str, output: str = "") -> str:
-        """A value, of a known type, times 1 and some last bits."""
-        import onnx
-
-        kind = self._type(value)[0]
-        factor = 1 + MOVES[self._order] * 2.0 ** -_LAST_BITS[kind]
-        tensor = onnx.helper.make_tensor("", kind, (), [factor])
-        return self._add("Mul", [value, self._add("Constant", [], value=tensor)], output=output)
-
-    def _twin(self, value: str) -> str:
-        """The name of a new value of the same type."""
-        name = self._name()
-        self._types[name] = self._type(value)
-        return name
-
-    def _number(self, number: int) -> str:
-        """A constant of the graph, int64 (1,), made once."""
-        import onnx
-
-        if number not in self._numbers:
-            value = onnx.numpy_helper.from_array(np.array([number], np.int64))
-            self._numbers[number] = self._add("Constant", [], value=value)
-        return self._numbers[number]
-
-    def _add(self, kind: str, inputs: Sequence[str], *, output: str = "", **fields: object) -> str:
-        """Append a new node; the name of its output."""
-        import onnx
-
-        name = output or self._name()
-        node = onnx.helper.make_node(kind, list(inputs), [name])
-        node.attribute.extend(onnx.helper.make_attribute(key, one) for key, one in fields.items())
-        self._nodes.append(node)
-        return name
-
-    def _name(self) -> str:
-        """A name that no value has."""
-        while True:
-            self._names += 1
-            if (name := f"other_order_{self._names}") not in self._known:
-                return name
-
-    def _type(self, value: str) -> tuple[int, Dimensions | None]:
-        """The element type, 0 where it is not known, and the sizes of a value."""
-        return self._types.get(value, (0, None))
 
 
 def _groups(fields: Mapping[str, onnx.AttributeProto]) -> int:

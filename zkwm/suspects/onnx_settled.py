@@ -29,5 +29,9 @@ _SETTLED = frozenset((
 
 
 def settled(node: onnx.NodeProto) -> bool:
-    """Whether no processor can round an operator otherwise."""
-    return node.domain in OWN_DOMAINS and node.op_type in _SETTLED
+    """Whether no processor can round an operator otherwise.
+
+    What is scattered to one place may be added up, or multiplied, in any order.
+    """
+    sums = any(one.name == "reduction" and one.s in (b"add", b"mul") for one in node.attribute)
+    return node.domain in OWN_DOMAINS and node.op_type in _SETTLED and not sums

@@ -9,7 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from zkwm.suspects.onnx_reordered import ORDERS, Reordered, reorder
+from zkwm.suspects.onnx_reordered import Reordered, reorder
+from zkwm.suspects.onnx_rewriting import ORDERS
 from zkwm.suspects.onnx_worker import open_session
 
 GIVEN = np.random.default_rng(4).normal(size=(2, 33)).astype(np.float32)

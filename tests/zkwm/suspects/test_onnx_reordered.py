@@ -14,7 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.support.case_files import SHAPE
 from tests.support.rounded_lookup import RAW, save_rounded_lookup
 from zkwm.suspects import OnnxLimits, onnx_worker
-from zkwm.suspects.onnx_reordered import ORDERS, Reordered, reorder
+from zkwm.suspects.onnx_reordered import Reordered, reorder
+from zkwm.suspects.onnx_rewriting import ORDERS
 from zkwm.suspects.onnx_suspect import OnnxSuspect
 from zkwm.suspects.onnx_worker import open_session
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from zkwm.suspects.onnx_contents import RefusedError
-from zkwm.suspects.onnx_reordered import ORDERS, reorder
+from zkwm.suspects.onnx_reordered import reorder
+from zkwm.suspects.onnx_rewriting import ORDERS
 from zkwm.suspects.onnx_worker import open_session
 
 Draw = Callable[[np.random.Generator], tuple[onnx.NodeProto, list[NDArray[Any]]]]
