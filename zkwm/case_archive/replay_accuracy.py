@@ -42,6 +42,9 @@ def repeat_accuracy(
         data = drawn_images(_test_data(files), documents.challenge)
         if data.digest() != stated.data:
             return ReplayStep(_NAME, ReplayState.DIFFERS, "these are not the challenge's test data")
+        if len(data.images) != stated.count:
+            words = f"these are {len(data.images)} images, and the challenge says {stated.count}"
+            return ReplayStep(_NAME, ReplayState.DIFFERS, words)
         here = askings.first(partial(_measured, data))
         count = int(here.right.sum())
         words = f"{count} of {stated.count} test images right"
