@@ -10,6 +10,7 @@ Runs inside the worker (``zkwm.suspects.onnx_worker``): the file is an adversary
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from zkwm.suspects.onnx_contents import all_nodes
 from zkwm.suspects.onnx_rewriting import NodeWriter
 from zkwm.suspects.onnx_settled import OWN_DOMAINS, settled
-from zkwm.suspects.onnx_value_types import Types, axes_of, types_of, with_types
+from zkwm.suspects.onnx_value_types import Dimensions, axes_of, types_of, weights_of, with_types
 
 if TYPE_CHECKING:
     import onnx
@@ -62,7 +63,7 @@ def reorder(model: onnx.ModelProto, order: int) -> tuple[onnx.ModelProto, Reorde
     if len(versions) != 1 or versions[0] < _OLDEST or model.functions:
         return model, Reordered(left=left)
     rewriting = _Rewriting(model, order)
-    rewriting.graph(model.graph, {}, {})
+    rewriting.whole(model.graph)
     return model, Reordered(rewriting.moved, rewriting.left)
 
 
@@ -71,24 +72,38 @@ class _Rewriting(NodeWriter):
 
     def __init__(self, model: onnx.ModelProto, order: int) -> None:
         super().__init__(model, order)
-        self._axes: dict[str, list[int]] = {}
+        self._axes: ChainMap[str, list[int]] = ChainMap()
         self.moved = self.left = 0
 
-    def graph(self, graph: onnx.GraphProto, types: Types, axes: dict[str, list[int]]) -> None:
-        """Rewrite a graph; its surroundings know these types, and constants that can be axes."""
-        own = {name for node in graph.node for name in node.output}
-        own |= {value.name for value in (*graph.input, *graph.initializer)}
-        types = {name: one for name, one in types.items() if name not in own} | types_of(graph)
-        axes = {name: one for name, one in axes.items() if name not in own} | axes_of(graph)
+    def whole(self, graph: onnx.GraphProto) -> None:
+        """Rewrite the network's own graph."""
+        self._graph(graph, ChainMap(), ChainMap(), ChainMap())
+
+    def _graph(
+        self,
+        graph: onnx.GraphProto,
+        types: ChainMap[str, tuple[int, Dimensions | None]],
+        axes: ChainMap[str, list[int]],
+        weights: ChainMap[str, Dimensions],
+    ) -> None:
+        """Rewrite a graph; its surroundings know these types, constant axes and sizes of weights.
+
+        What it names itself hides what they name so.
+        """
+        own = [name for node in graph.node for name in node.output]
+        own += [value.name for value in (*graph.input, *graph.initializer)]
+        types = types.new_child(dict.fromkeys(own, (0, None)) | types_of(graph))
+        axes = axes.new_child({name: list[int]() for name in own} | axes_of(graph))
+        weights = weights.new_child(dict.fromkeys(own, ()) | weights_of(graph, inner=bool(weights)))
         nodes: list[onnx.NodeProto] = []
         constants: dict[bytes, str] = {}
         for node in graph.node:
             for attribute in node.attribute:
                 for inner in (attribute.g, *attribute.graphs):
                     if inner.node:
-                        self.graph(inner, types, axes)
+                        self._graph(inner, types, axes, weights)
             self._nodes, self._constants = nodes, constants
-            self._types, self._axes = types, axes
+            self._types, self._axes, self._weights = types, axes, weights
             self._node(node)
         del graph.node[:]
         graph.node.extend(nodes)
@@ -156,8 +171,7 @@ class _Rewriting(NodeWriter):
         sizes = self._type(node.input[1])[1]
         if sizes is None:
             return False
-        node.input[0] = self._permuted(node.input[0], -1)
-        node.input[1] = self._permuted(node.input[1], -1 if len(sizes) == 1 else -2)
+        self._permute(node, -1, -1 if len(sizes) == 1 else -2)
         self._nodes.append(node)
         return True
 
@@ -169,8 +183,7 @@ class _Rewriting(NodeWriter):
         if any(len(self._type(factor)[1] or ()) != 2 for factor in node.input[:2]):
             return False
         turned = {one.name: one.i for one in node.attribute}
-        node.input[0] = self._permuted(node.input[0], 0 if turned.get("transA") else 1)
-        node.input[1] = self._permuted(node.input[1], 1 if turned.get("transB") else 0)
+        self._permute(node, 0 if turned.get("transA") else 1, 1 if turned.get("transB") else 0)
         self._nodes.append(node)
         return True
 
@@ -190,8 +203,7 @@ class _Rewriting(NodeWriter):
         if rank < 3:
             return False
         if _groups(fields) == 1:
-            node.input[0] = self._permuted(node.input[0], 1)
-            node.input[1] = self._permuted(node.input[1], 1)
+            self._permute(node, 1, 1)
         turns = [axis for axis in range(2, rank) if self._order & (4 if axis == 3 else 2)]
         turns = turns if _turns(fields) else []
         for axis in turns:

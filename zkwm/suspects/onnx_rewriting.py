@@ -5,6 +5,7 @@ Runs inside the worker (``zkwm.suspects.onnx_worker``): the file is an adversary
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from zkwm.suspects.onnx_contents import all_nodes
 from zkwm.suspects.onnx_settled import OWN_DOMAINS
-from zkwm.suspects.onnx_value_types import Dimensions, Types, all_graphs
+from zkwm.suspects.onnx_value_types import Dimensions, all_graphs
 
 if TYPE_CHECKING:
     import onnx
@@ -47,7 +48,27 @@ class NodeWriter:
         self._known |= {name for one in all_nodes(model) for name in (*one.input, *one.output)}
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[bytes, str] = {}
-        self._types: Types = {}
+        self._types: ChainMap[str, tuple[int, Dimensions | None]] = ChainMap()
+        self._weights: ChainMap[str, Dimensions] = ChainMap()
+
+    def _permute(self, node: onnx.NodeProto, first: int, second: int) -> None:
+        """Put an axis of the first input, and one of the second, in this order; both are one size.
+
+        The size of weights gives the places by number, in one node; others take many.
+        """
+        sizes = self._weights.get(node.input[1]) or self._weights.get(node.input[0], ())
+        axis = second if self._weights.get(node.input[1]) else first
+        for place, own in enumerate((first, second)):
+            if sizes:
+                order = self._number(self._order_of(sizes[axis]))
+                node.input[place] = self._add("Gather", [node.input[place], order], axis=own)
+            else:
+                node.input[place] = self._permuted(node.input[place], own)
+
+    def _order_of(self, size: int) -> list[int]:
+        """The places of an axis of this size in this order."""
+        places = list(range(size))[:: -1 if self._backwards else 1]
+        return [one for first in range(self._stride) for one in places[first :: self._stride]]
 
     def _permuted(self, value: str, axis: int) -> str:
         """A value whose places along an axis are in this order."""

@@ -83,11 +83,12 @@ def all_graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
 def _take_stated(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
     """Take out the sizes that a file states, but for those of its input, which are asked.
 
-    Inputs and outputs of all graphs are returned as they were.
+    Inputs and outputs of all graphs are returned as they were. Weights that are inputs, too, have
+    their own sizes.
     """
     import onnx
 
-    weights = {one.name for one in model.graph.initializer}
+    weights = {one.name: one.dims for one in model.graph.initializer}
     stated = []
     for graph in all_graphs(model.graph):
         del graph.value_info[:]
@@ -100,6 +101,9 @@ def _take_stated(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
     for value, before in zip(model.graph.input, stated, strict=False):
         if value.name not in weights:
             value.CopyFrom(before)
+            continue
+        for size in weights[value.name]:
+            value.type.tensor_type.shape.dim.add(dim_value=size)
     return stated
 
 
@@ -129,6 +133,16 @@ def types_of(graph: onnx.GraphProto) -> Types:
         if tensor.elem_type:
             found[value.name] = tensor.elem_type, sizes if tensor.HasField("shape") else None
     return found | {one.name: (one.data_type, tuple(one.dims)) for one in graph.initializer}
+
+
+def weights_of(graph: onnx.GraphProto, *, inner: bool) -> dict[str, Dimensions]:
+    """The sizes of the weights of a graph; none under a name that a node has, too.
+
+    An older file names weights as inputs, too, which nobody gives; in an inner graph these change.
+    """
+    twice = {name for node in graph.node for name in node.output}
+    twice |= {value.name for value in graph.input if inner}
+    return {one.name: tuple(one.dims) for one in graph.initializer if one.name not in twice}
 
 
 def axes_of(graph: onnx.GraphProto) -> dict[str, list[int]]:
