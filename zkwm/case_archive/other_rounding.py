@@ -66,13 +66,19 @@ class Askings:
         self._location = location
         self._replaying = replaying
         self._began = time.monotonic()
-        self._took = 0.0
+        self._took = self._longest = 0.0
+
+    @property
+    def nearly_late(self) -> bool:
+        """Whether an image of the first asking took more than a tenth of its limit of time."""
+        return self._longest > self._replaying.limits.image_seconds / 10
 
     def first(self, ask: Ask[Found]) -> Found:
         """What the suspect answers on this machine. Raises what opening and asking it raises."""
         preprocessing = self._documents.challenge.preprocessing
         with self._opened(0) as suspect:
-            found = ask(suspect, preprocessing, self._progress("asking the suspect again"))
+            told = self._timed(self._progress("asking the suspect again"))
+            found = ask(suspect, preprocessing, told)
         self._took = time.monotonic() - self._began
         return found
 
@@ -137,6 +143,19 @@ class Askings:
                 f"asking it {ORDERS} times more would take about {wanted:,.0f} seconds, and "
                 f"{max(left, 0):,.0f} of {self._replaying.limits.total_seconds:,.0f} are left"
             )
+
+    def _timed(self, told: Progress) -> Progress:
+        """Progress that takes the time of each image, too."""
+        last, before = time.monotonic(), 0
+
+        def progress(done: int, count: int) -> None:
+            nonlocal last, before
+            now = time.monotonic()
+            self._longest = max(self._longest, (now - last) / max(done - before, 1))
+            last, before = now, done
+            told(done, count)
+
+        return progress
 
     def _progress(self, name: str) -> Progress:
         """Progress under a name."""

@@ -92,6 +92,9 @@ def _within_rounding(
             words += f", and {least} to {most} are right, far from {stated}"
             return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words, ANOTHER_MACHINE)
         return ReplayStep(_NAME, ReplayState.REPEATED, words)
+    if beyond > unanswered and stated < found[0] and askings.nearly_late:
+        words += "; an image takes so long that answers may have come too late at the judge's"
+        return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words, ANOTHER_MACHINE)
     if beyond <= unanswered:
         return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words, _MORE_TIME)
     return ReplayStep(_NAME, ReplayState.DIFFERS, words)

@@ -131,3 +131,33 @@ def test_a_second_asking_that_fails_is_no_lie(
 ) -> None:
     state, words = step(Suspect(4, broken=True), 81, tmp_path, monkeypatch)
     assert (state, words) == (ReplayState.NOT_REPEATED, "out of memory")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "stated", "expected"),
+    [
+        pytest.param(2, 75, "differs", id="fast, and fewer"),
+        pytest.param(5, 75, "not repeated", id="slow, and fewer"),
+        pytest.param(5, 85, "differs", id="slow, and more"),
+        pytest.param(5, 80, "repeated", id="slow, and as many"),
+    ],
+)
+def test_images_that_a_judge_was_too_slow_for(
+    seconds: int, stated: int, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They count as wrong there; one of these takes more than a tenth of its time here."""
+    clock = [0.0]
+    monkeypatch.setattr(other_rounding, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    class Slow(Suspect):
+        """Takes long for one image."""
+
+        def answer(self, images: Any, preprocessing: Preprocessing, *, progress: Any) -> list[Any]:
+            for done in range(COUNT):
+                clock[0] += seconds * (done == 3)
+                progress(done + 1, COUNT)
+            return super().answer(images, preprocessing, progress=progress)
+
+    state, words = step(Slow(0), stated, tmp_path, monkeypatch)
+    assert state == expected
+    assert words.endswith("too late at the judge's") == (expected == "not repeated")
