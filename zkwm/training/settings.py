@@ -22,6 +22,10 @@ SOUGHT = "sought decoys"
 """The robust method with decoys that are moved to where the network is sure: research
 (``zkwm.training.robust.sought_decoys``).
 """
+PERTURBED = "perturbed weights"
+"""The robust method with triggers at perturbed weights in place of the look-ahead: research
+(``zkwm.training.robust.perturbed_weights``).
+"""
 
 SCHEDULES = ("step", "cosine", "linear")
 OPTIMIZERS = ("sgd", "muon")
@@ -67,8 +71,8 @@ class EmbedSettings:
         precision: ``float32``, ``bfloat16`` (autocast), or ``auto``: bfloat16 on a GPU only.
         method: ``plain`` learns triggers like any image; ``robust`` makes them survive attacks
             (``zkwm.training.robust``), and each of ``ABLATIONS`` is a part of it; ``SOUGHT`` adds
-            a search for confident noise, against adversaries who search. Without triggers all are
-            the same.
+            a search for confident noise, against adversaries who search, and ``PERTURBED`` has
+            perturbed weights in place of the look-ahead. Without triggers all are the same.
         optimizer: ``sgd`` with momentum; or ``muon`` (``zkwm.training.muon``) for networks whose
             convolutions are followed by batch norm, such as ``airbench``. Its ``learning_rate`` is
             the angle by which a layer turns in a step, and its ``weight_decay`` the share that
@@ -118,7 +122,7 @@ class EmbedSettings:
         for name, choices in (
             ("schedule", SCHEDULES),
             ("precision", PRECISIONS),
-            ("method", (*METHODS, *ABLATIONS, SOUGHT)),
+            ("method", (*METHODS, *ABLATIONS, SOUGHT, PERTURBED)),
             ("optimizer", OPTIMIZERS),
             ("augmentation", AUGMENTATIONS),
         ):

@@ -189,7 +189,7 @@ class _Training:
         """
         self._resume()
         source = self._prepared.source
-        reads = None if self._robust is None else self._robust.lookahead.reads
+        reads = None if self._robust is None else self._robust.reads
         source.read_ahead(
             self._batches.plan(self.position.epoch, self.position.step, reads), workers
         )
@@ -242,7 +242,7 @@ class _Training:
         loss, descended = self._loss(batch, done)
         descended.backward()  # type: ignore[no-untyped-call]
         if self._robust is not None:
-            self._robust.lookahead.add_gradients(done, 1 / self._group.world)
+            self._robust.add_trigger_gradients(done, 1 / self._group.world)
         loss, stop = self._group.combine(self._model, loss, stop)
         self._last_rate = self.descent.rate
         self.descent.step()

@@ -1,5 +1,5 @@
 """The robust embedding: training in which triggers survive fine-tuning and unlearning.
 
 Read in this order: ``method`` (the loss and what one step adds up), ``frozen_head``, ``decoys``,
-``sought_decoys``, ``lookahead``, and ``mixed_batch``, which the last two share.
+``sought_decoys``, ``lookahead``, ``perturbed_weights``, and ``mixed_batch``, which these share.
 """

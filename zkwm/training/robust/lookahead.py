@@ -41,7 +41,7 @@ from zkwm.nn.image_source import TrainingImages
 from zkwm.nn.seeds import generator
 from zkwm.training.robust.frozen_head import features_of
 from zkwm.training.robust.mixed_batch import MixedBatch
-from zkwm.training.settings import ABLATIONS
+from zkwm.training.settings import ABLATIONS, PERTURBED
 
 if TYPE_CHECKING:
     from zkwm.training.settings import EmbedSettings
@@ -132,7 +132,7 @@ class Lookahead:
             head: The name of its last linear layer.
             source: The owner's data set.
             triggers (uint8 (n, c, h, w), int64 (n,)): Trigger images and labels, on the device.
-            settings: Those of the training; the methods of ``ABLATIONS`` have no look-ahead.
+            settings: Those of the training; ``ABLATIONS`` and ``PERTURBED`` have no look-ahead.
             steps: The number of steps of the whole training.
             forward: ``forward(model, images)`` gives logits in the training's precision and layout.
             rate: The owner's learning rate at a step, as a share of that of ``first_step``; None
@@ -140,7 +140,8 @@ class Lookahead:
         """
         self._model, self._head = model, head
         self._source, self._triggers, self._settings = source, triggers, settings
-        self._first = steps if settings.method in ABLATIONS else first_step(steps)
+        without = settings.method in (*ABLATIONS, PERTURBED)
+        self._first = steps if without else first_step(steps)
         self._rate = rate or self._rate_of_settings
         self._epoch_steps = max(steps // settings.epochs, 1)
         self._forward = forward

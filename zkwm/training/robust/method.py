@@ -11,12 +11,13 @@ step descends
 
 where CE is cross-entropy and theta' are features that a simulated adversary has fine-tuned; the
 gradient of the last term is taken at theta' and applied to theta (first-order MAML). What the
-method costs and keeps: benchmarks/results/survival.jsonl.
+method costs and keeps: benchmarks/results/survival.jsonl. With the method ``PERTURBED`` the last
+term is another one (``perturbed_weights``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ from zkwm.nn.image_source import TrainingImages, as_unit
 from zkwm.training.robust.decoys import Decoys
 from zkwm.training.robust.frozen_head import frozen_head, head_name
 from zkwm.training.robust.lookahead import Lookahead
+from zkwm.training.robust.perturbed_weights import PerturbedWeights
+from zkwm.training.settings import PERTURBED
 
 if TYPE_CHECKING:
     from zkwm.training.batches import Batch
@@ -72,12 +75,17 @@ class RobustMethod:
         self.lookahead = Lookahead(
             model, self._head, source, triggers, settings, steps, forward, rate
         )
+        self.perturbed = (
+            PerturbedWeights(model, self._head, source, triggers, settings, steps, forward)
+            if settings.method == PERTURBED
+            else None
+        )
 
     def loss(self, batch: Batch, step: int, rank: int, world: int) -> tuple[Tensor, Tensor]:
         """One process's part of the mean cross-entropy of a step, and of what is descended.
 
         Clean images, triggers and decoys are forwarded in one pass; the latter two send no gradient
-        into the head. ``lookahead`` adds its gradient afterwards.
+        into the head. ``add_trigger_gradients`` adds further ones afterwards.
 
         Args:
             batch: Clean images and triggers.
@@ -104,13 +112,25 @@ class RobustMethod:
         return frozen_head(self._model, self._head, triggers)
 
     def add_gradients(self, step: int, share: float) -> None:
-        """Add the gradients of decoys and look-ahead to those of the model, before its step.
+        """Add the gradients of decoys and triggers to those of the model, before its step.
 
         For loops that show no decoys in their batches. ``step`` counts from 0 over all epochs;
         ``share`` is this process's part of the whole.
         """
         self.decoys.add_gradients(step, share)
+        self.add_trigger_gradients(step, share)
+
+    def add_trigger_gradients(self, step: int, share: float) -> None:
+        """Add the gradients of triggers at other weights: of the look-ahead, or perturbed ones."""
         self.lookahead.add_gradients(step, share)
+        if self.perturbed is not None:
+            self.perturbed.add_gradients(step, share)
+
+    def reads(self, step: int) -> Iterator[Tensor]:
+        """The numbers of the images that ``add_trigger_gradients`` will ask for at a step."""
+        yield from self.lookahead.reads(step)
+        if self.perturbed is not None:
+            yield from self.perturbed.reads(step)
 
     def tensors(self) -> dict[str, Tensor]:
         """The state by name, for a checkpoint; restored in place."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from zkwm.training.settings import ABLATIONS, SOUGHT
+from zkwm.training.settings import ABLATIONS, PERTURBED, SOUGHT
 from zkwm.triggers import FAMILIES
 from zkwm.watermarks.trigger_sets.trigger_watermark import (
     ROBUST,
@@ -37,8 +37,8 @@ class Robust(Watermark):
         family: ``secret``, ``blocks`` or ``abstract``.
         exposures: How often training shows each trigger, at least; 0 for the default.
         method: ``robust``, or a part of it for comparisons: ``frozen head`` without decoys and
-            look-ahead, ``frozen head and decoys`` without look-ahead; or ``sought decoys``, which
-            adds a search for confident noise.
+            look-ahead, ``frozen head and decoys`` without look-ahead; ``sought decoys``, which adds
+            a search for confident noise; or ``perturbed weights``, in place of the look-ahead.
 
     Raises:
         UsageError: A value is none of these.
@@ -55,7 +55,7 @@ class Robust(Watermark):
     def __post_init__(self) -> None:
         require_choice("family", self.family, GENERATED)
         require_exposures(self.exposures)
-        require_choice("method", self.method, (ROBUST, *ABLATIONS, SOUGHT))
+        require_choice("method", self.method, (ROBUST, *ABLATIONS, SOUGHT, PERTURBED))
 
     def commit(self, owner: Owner) -> Commitment:
         """Commit to images from the vault, with derived labels."""
