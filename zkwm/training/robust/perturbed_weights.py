@@ -77,8 +77,8 @@ class PerturbedWeights:
         self._mixed = MixedBatch(model, source, settings, forward, "beside perturbed triggers")
         # the weights of the model itself stay, since a loop of the owner's own needs them as it is
         self._copy = copy.deepcopy(model)
-        self._weights = [p for p in self._copy.parameters() if p.requires_grad]
-        self._features = list(features_of(self._copy, head).values())
+        self._weights: list[Tensor] = [p for p in self._copy.parameters() if p.requires_grad]
+        self._features: list[Tensor] = list(features_of(self._copy, head).values())
         self._own_features = list(features_of(model, head).values())
 
     def add_gradients(self, step: int, share: float) -> None:
@@ -110,9 +110,7 @@ class PerturbedWeights:
         random = generator(self._settings.seed, "perturbed triggers", step)
         return torch.randperm(len(labels), generator=random)[: self._count].to(labels.device)
 
-    def _gradients(
-        self, chosen: Tensor, step: int, parameters: list[nn.Parameter]
-    ) -> tuple[Tensor, ...]:
+    def _gradients(self, chosen: Tensor, step: int, parameters: list[Tensor]) -> tuple[Tensor, ...]:
         """Gradients of the mean cross-entropy of triggers (m,) at the copy, for its parameters."""
         images, labels = self._triggers
         logits = self._mixed.logits(self._copy, images.index_select(0, chosen), step)
