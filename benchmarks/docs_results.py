@@ -22,6 +22,7 @@ import docs_results_grids
 import docs_results_marks
 import docs_results_owner_first
 import docs_results_peers
+import docs_results_perturbed
 import docs_results_relearning
 import docs_results_statistics
 import measure
@@ -134,6 +135,7 @@ def _marks() -> Iterable[str]:
     if tried:
         yield from ("## What could survive the strongest attacks", "")
         yield from docs_results_owner_first.owner_first(tried)
+        yield from docs_results_perturbed.perturbed(_lines("perturbed_weights.jsonl"))
     statistics = _lines("three_statistics.jsonl")
     if statistics:
         yield from ("## Three statistics", "")
