@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from zkwm.case_archive.asked_again import suspect_again
 from zkwm.case_archive.documents import CaseDocuments
+from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.suspects import OnnxLimits, Progress, Suspect
 from zkwm.suspects.onnx_rewriting import MOVES, ORDERS
 from zkwm.suspects.onnx_suspect import OnnxSuspect
@@ -27,6 +28,8 @@ _LAST_BIT = Decimal("0.0000001")
 """About the last bit of a float32, as a share."""
 _FINEST = Decimal("0.000000000001")
 """Of a decimal number in a preprocessing."""
+
+_LARGER_MACHINE = "repeat it on a machine that is faster, or has more memory"
 
 ReplayProgress = Callable[[str, int, int], None]
 """Called with what is done, and with images (or rounds) done and in all."""
@@ -67,6 +70,17 @@ class Askings:
         self._replaying = replaying
         self._began = time.monotonic()
         self._took = self._longest = 0.0
+        self._unordered: ZkwmError | None = None
+
+    def weighed(self, step: ReplayStep) -> ReplayStep:
+        """A step after the others: none differs where sums stayed in their order.
+
+        A suspect can be as large as it likes, and its sums may decide all the same.
+        """
+        if self._unordered is None or step.state != ReplayState.DIFFERS:
+            return step
+        words = f"{step.words}; its sums were not put in another order: {self._unordered.message}"
+        return ReplayStep(step.name, ReplayState.NOT_REPEATED, words, _LARGER_MACHINE)
 
     @property
     def nearly_late(self) -> bool:
@@ -111,6 +125,7 @@ class Askings:
                 suspect = stack.enter_context(self._opened(order))
             except SuspectUnusable as error:
                 refused, suspect = error, stack.enter_context(self._opened(0))
+                self._unordered = error
             try:
                 moved = _otherwise(suspect, preprocessing, move)
             except NoOtherRoundingError:

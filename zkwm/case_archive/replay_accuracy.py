@@ -51,7 +51,7 @@ def repeat_accuracy(
         if count == stated.right:
             return ReplayStep(_NAME, ReplayState.REPEATED, f"{words}, as the challenge says")
         words = f"{words}, and the challenge says {stated.right}"
-        return _within_rounding(askings, data, here, stated.right, words)
+        return askings.weighed(_within_rounding(askings, data, here, stated.right, words))
     except ZkwmError as error:
         return ReplayStep(_NAME, ReplayState.NOT_REPEATED, error.message, error.hint)
 

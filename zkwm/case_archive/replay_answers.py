@@ -242,4 +242,4 @@ def _within_rounding(
     except ZkwmError as error:
         words += f"; whether rounding decides them is not known: {error.message}"
         return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words, error.hint or ANOTHER_MACHINE)
-    return replace(answers, rounded=rounded).step(words)
+    return askings.weighed(replace(answers, rounded=rounded).step(words))

@@ -26,6 +26,7 @@ from zkwm.suspects import ExtractionSettings
 from zkwm.suspects.extraction_suspect import ExtractionSuspect
 from zkwm.suspects.onnx_suspect import OnnxSuspect
 from zkwm.suspects.suspect import TIMED_OUT, Answer
+from zkwm_protocols.errors import SuspectUnusable
 from zkwm_protocols.evidence import assess
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
@@ -164,6 +165,26 @@ def test_a_lie_about_answers_differs_beside_those_that_nobody_has(
     assert state == DIFFERS
     number = 20 if statistic == "ranks" else 10
     assert f"the model answers {number} triggers otherwise" in words
+
+
+def test_a_suspect_too_large_to_be_put_in_another_order(
+    tmp_path: Path, judge: TestJudge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether rounding decides is then not known: an honest verdict of another machine may be."""
+    opened = other_rounding.suspect_again
+
+    def large(*given: Any, order: int = 0) -> Any:
+        if order:
+            raise SuspectUnusable("out of memory", check="suspect.answers")
+        return opened(*given)
+
+    monkeypatch.setattr(other_rounding, "ORDERS", 1)
+    monkeypatch.setattr(other_rounding, "suspect_again", large)
+    case = decided(tmp_path, judge, "matches", frozenset())
+    assert answers(case.check(frozenset()))[0] == REPEATED
+    state, words = answers(case.check(frozenset(), lies))
+    assert state == NOT_REPEATED
+    assert words.endswith("; its sums were not put in another order: out of memory")
 
 
 @pytest.mark.parametrize("late", [frozenset[int](), FEW], ids=["none late", "the same late"])

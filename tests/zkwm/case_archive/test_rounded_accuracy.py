@@ -28,8 +28,15 @@ class Suspect:
     identity = SimpleNamespace(shape=(1, 4, 4))
 
     def __init__(
-        self, loose: int, *, whole: bool = False, broken: bool = False, late: int = 0
+        self,
+        loose: int,
+        *,
+        whole: bool = False,
+        broken: bool = False,
+        late: int = 0,
+        large: bool = False,
     ) -> None:
+        self.large = large
         self.loose, self.whole, self.broken, self.late = loose, whole, broken, late
 
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
@@ -52,6 +59,8 @@ def step(
 
     @contextmanager
     def opened(*_: object, order: int = 0) -> Iterator[Suspect]:
+        if order and suspect.large:
+            raise SuspectUnusable("too late", check="suspect.answers")
         yield suspect
 
     monkeypatch.setattr(other_rounding, "suspect_again", opened)
@@ -100,6 +109,15 @@ def test_images_that_this_machine_is_too_slow_for(
     state, words = step(Suspect(0, late=5), stated, tmp_path, monkeypatch)
     assert state == expected
     assert words.endswith("5 have no answer here")
+
+
+@pytest.mark.parametrize(("stated", "expected"), [(80, "repeated"), (90, "not repeated")])
+def test_a_suspect_too_large_to_be_put_in_another_order(
+    stated: int, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, words = step(Suspect(0, large=True), stated, tmp_path, monkeypatch)
+    assert state == expected
+    assert words.endswith("another order: too late") == (expected == "not repeated")
 
 
 class Exchanging(Suspect):
