@@ -40,6 +40,14 @@ OWN_SHARE = 0.3
 CONSTANT = 1e-6
 """A unit is constant whose standard deviation is at most this share of its root mean square:
 float32 rounds so much."""
+CUT = 1e4
+"""Values of a unit are cut at so many times the median of those that are not 0."""
+DOMINANT, MOST_DIRECTIONS, FEWEST_TIMES = 0.9, 8, 4
+"""Directions that hold this share of a table are taken away, where they are no more than 8, and
+columns and triggers at least 4 times as many; the table counts with and without them."""
+MOST_REMOVALS = 4
+LEFT = 1e-10
+"""A unit of which at most this share is left then is left out: float64 rounds so much."""
 
 
 class Form(Enum):

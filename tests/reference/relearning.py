@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from dataclasses import dataclass
 
 from tests.reference.ranks import ranks, weight
@@ -112,13 +114,11 @@ def regressed(network: Network, images: Rows, known: dict[int, int], class_map: 
     last = len(network.layers) - 1
     tables = [[row[place] for row in gives] for place in range(max(last - 2, 0), last)]
     tables += [[row[place] for row in reads] for place in range(max(last - 1, 1), last + 1)]
-    kernel = [[0.0] * count for _ in images]
-    for table in tables:
-        units = [one for one in map(_standardized, zip(*table, strict=True)) if one is not None]
-        for i in range(count):
-            for j in range(count):
-                product = sum(unit[i] * unit[j] for unit in units)
-                kernel[i][j] += product / max(len(units), 1) / len(tables)
+    kernels = [one for table in tables for one in _kernels(table)]
+    kernel = [
+        [sum(one[i][j] for one in kernels) / len(kernels) for j in range(count)]
+        for i in range(count)
+    ]
     own = [network.scores(image, class_map) for image in images]
     least = 1e-6 * _root_mean([value for row in own for value in row])
     for c in range(classes):
@@ -148,12 +148,70 @@ def regressed(network: Network, images: Rows, known: dict[int, int], class_map: 
     ]
 
 
+def _kernels(table: Rows) -> list[Rows]:
+    """That of a table, and, where a few directions hold most of it, that of what is left."""
+    units = [one for one in map(_standardized, zip(*table, strict=True)) if one is not None]
+    found, count = [_products(units, len(table))], len(table)
+    for _ in range(4):
+        values, vectors = eigen(_products(units, count))
+        taken, total = 0, sum(values)
+        while taken < len(values) and sum(values[:taken]) < 0.9 * total:
+            taken += 1
+        if taken == 0 or taken > min(8, min(count, len(units)) // 4):
+            break
+        for vector in vectors[:taken]:
+            shares = [sum(map(operator.mul, unit, vector)) for unit in units]
+            units = [
+                [value - share * one for value, one in zip(unit, vector, strict=True)]
+                for unit, share in zip(units, shares, strict=True)
+            ]
+        units = [[value - sum(unit) / count for value in unit] for unit in units]
+        stds = [_root_mean(unit) for unit in units]
+        pairs = [(unit, std) for unit, std in zip(units, stds, strict=True) if std > 1e-10]
+        units = [[value / std for value in unit] for unit, std in pairs]
+        found = [found[0], _products(units, count)]
+    return found
+
+
+def _products(units: Rows, count: int) -> Rows:
+    """The mean over the units of the products of two rows, for each two."""
+    return [
+        [sum(unit[i] * unit[j] for unit in units) / max(len(units), 1) for j in range(count)]
+        for i in range(count)
+    ]
+
+
+def eigen(matrix: Rows) -> tuple[list[float], Rows]:
+    """Eigenvalues, the largest first, and their vectors, by Jacobi's rotations."""
+    size, rows = len(matrix), [list(row) for row in matrix]
+    vectors = [[float(i == j) for j in range(size)] for i in range(size)]
+    for _ in range(30):
+        for p, q in itertools.combinations(range(size), 2):
+            if rows[p][q] == 0:
+                continue
+            angle = math.atan2(2 * rows[p][q], rows[p][p] - rows[q][q]) / 2
+            c, s = math.cos(angle), math.sin(angle)
+            for row in rows:
+                row[p], row[q] = c * row[p] + s * row[q], c * row[q] - s * row[p]
+            for table in (rows, vectors):
+                pairs = list(zip(table[p], table[q], strict=True))
+                table[p] = [c * x + s * y for x, y in pairs]
+                table[q] = [c * y - s * x for x, y in pairs]
+    order = sorted(range(size), key=lambda i: -rows[i][i])
+    return [rows[i][i] for i in order], [vectors[i] for i in order]
+
+
 def _standardized(values: tuple[float, ...]) -> list[float] | None:
-    """The values with mean 0 and variance 1; None where they are constant."""
-    mean = sum(values) / len(values)
-    apart = [value - mean for value in values]
+    """The values, cut, with mean 0 and variance 1; None where they are constant."""
+    sizes = sorted(abs(value) for value in values if value != 0)
+    if not sizes:
+        return None
+    most = 1e4 * sizes[(len(sizes) - 1) // 2]
+    cut = [min(max(value, -most), most) for value in values]
+    mean = sum(cut) / len(cut)
+    apart = [value - mean for value in cut]
     std = _root_mean(apart)
-    if not (math.isfinite(std) and std > 1e-6 * _root_mean(list(values))):
+    if not (math.isfinite(std) and std > 1e-6 * _root_mean(cut)):
         return None
     return [value / std for value in apart]
 

@@ -15,6 +15,7 @@ _SCALES = {
     "a fragile layer": (0.001, 500.0, 1.0),
     "a stiff layer": (1000.0, 0.001, 1.0),
     "huge weights": (1e120, 1e120, 1e120),
+    "an input that drowns the others": (1.0, 1.0, 1.0),
 }
 
 
@@ -33,6 +34,9 @@ def _relearned(name: str) -> dict[str, Any]:
         ]
         bias = [scale * round(drawn.gauss(0, 1), 3) for _ in range(outputs)]
         layers.append(relearning.Layer(rows, bias))
+    if name == "an input that drowns the others":
+        for row in layers[0].weight:
+            row[0] = 1000.0 + round(row[0], 3)
     network = relearning.Network(layers, 0.25, 0.5)
     images = [[drawn.randrange(5) / 4 for _ in range(6)] for _ in range(19)]
     labels = [drawn.randrange(3) for _ in images]
