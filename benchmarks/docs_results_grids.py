@@ -40,7 +40,9 @@ GRIDS = (
         "Fashion-MNIST, LeNet-5",
         f"{_EQUAL}. Gan et al. have an epsilon of 0.02 on CIFAR-10 and 0.01 on ImageNet-100, with "
         "one label for all triggers; with a label for each, 400 exposures were too few at 0.02 (30 "
-        "to 60 of 200 learned)",
+        "to 60 of 200 learned). *Perturbed weights* is the robust embedding with another part in "
+        "place of the look-ahead: research, on another machine than the other rows, each time "
+        "against the unmarked network of the same machine",
     ),
     FairGrid("fair_relearning", "Fashion-MNIST, LeNet-5, suspects read by relearning, too"),
     FairGrid("fair_batch_norm", "Fashion-MNIST, ResNet-8 (batch normalization)"),
