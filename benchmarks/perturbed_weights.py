@@ -41,7 +41,7 @@ OWNER, ADVERSARY = 20_000, 6_000
 """Images."""
 TRIGGERS, TRIGGERS_PER_BATCH = 200, 25
 SETTINGS = EmbedSettings(epochs=16, learning_rate=0.05, schedule="cosine", device="cpu")
-VARIANTS = ("0.5:0.02:0.3", "robust", "0:0.02:0.3", "0:0.02:0.15", "0.5:0.02:0.6", "0.5:0.04:0.3")
+VARIANTS = ("0:0.02:0.3", "robust", "0:0.02:0.15", "0.5:0.02:0.3", "0.5:0.02:0.6", "0.5:0.04:0.3")
 ATTACKS = (
     "FTAL, twice the rate",
     "RTAL, twice the rate",

@@ -1,8 +1,8 @@
 """Perturbed weights: learn triggers also where the weights have moved to lose them.
 
 An adversary who trains a marked model moves its weights w, and triggers that only the exact weights
-know are lost. With the method ``PERTURBED``, from half of the training on, each step asks about m
-triggers at the weights, and again where they would be lost most nearby,
+know are lost. With the method ``PERTURBED`` each step asks about m triggers at the weights, and
+again where they would be lost most nearby,
 
     w' = w + epsilon * |w| * g / |g|,   g = grad of CE(y_T, f(x_T; w)) by w
     grad theta += 0.3 * (grad of CE(y_T, f(x_T; w')) by theta')
@@ -14,8 +14,8 @@ the training shows.
 
 The perturbation is that of Gan, Li, Wu, Xia, ICCV 2023, section 3.3 (adversarial parametric
 perturbation), after Foret et al. 2021 (sharpness-aware minimization); the paper trains the whole
-network with it from the first step on. Frozen head and decoys, the late start and the weight are
-ours. What each choice keeps and costs: benchmarks/results/perturbed_weights.jsonl.
+network with it. That features alone learn it, beside decoys, is ours. What each choice keeps and
+costs, such as a later start: benchmarks/results/perturbed_weights.jsonl.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from zkwm.training.robust.mixed_batch import MixedBatch
 if TYPE_CHECKING:
     from zkwm.training.settings import EmbedSettings
 
-START = 0.5
-"""The share of the training after which it begins: triggers are learned by then."""
+START = 0.0
+"""The share of the training after which it begins. With 0.5 less is kept at the same accuracy."""
 EPSILON = 0.02
 """Norm of the perturbation relative to that of each weight tensor."""
 WEIGHT = 0.3
@@ -84,8 +84,8 @@ class PerturbedWeights:
     def add_gradients(self, step: int, share: float) -> None:
         """Add the gradient at perturbed weights to the gradients of the model's features.
 
-        ``step`` counts from 0 over all epochs; before half of the training nothing happens.
-        ``share`` is the part of the whole that this one of several processes adds.
+        ``step`` counts from 0 over all epochs. ``share``
+        is the part of the whole that this one of several processes adds.
         """
         if step < self._first:
             return

@@ -18,12 +18,12 @@ from zkwm.nn.seeds import generator
 from zkwm.training import EmbedLoss
 from zkwm.training.robust import perturbed_weights
 from zkwm.training.robust.frozen_head import head_name
-from zkwm.training.robust.perturbed_weights import EPSILON, START, WEIGHT, PerturbedWeights
+from zkwm.training.robust.perturbed_weights import EPSILON, WEIGHT, PerturbedWeights
 from zkwm.training.settings import PERTURBED
 from zkwm.training.setup import trigger_tensors
 
 STEPS = 100
-FIRST = round(START * STEPS)
+FIRST = 30
 SETTINGS = replace(small.SETTINGS, method=PERTURBED)
 
 
@@ -106,11 +106,15 @@ def test_weights_are_moved_by_a_share_of_their_norm_and_triggers_are_lost(
         torch.testing.assert_close((copied - own).norm(), EPSILON * own.norm(), rtol=1e-3, atol=0)
 
 
-def test_nothing_happens_before_half_of_the_training(source: Source) -> None:
-    model = small.model()
-    perturbed(model, source).add_gradients(FIRST - 1, 1.0)
+def test_a_later_start_waits_for_its_step(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perturbed_weights, "START", FIRST / STEPS)
+    model = small.model("normalized")
+    late = perturbed(model, source)
+    late.add_gradients(FIRST - 1, 1.0)
     assert gradients(model) == {}
-    assert list(perturbed(model, source).reads(FIRST - 1)) == []
+    assert list(late.reads(FIRST - 1)) == []
+    late.add_gradients(FIRST, 1.0)
+    assert gradients(model) != {}
 
 
 @pytest.mark.parametrize("architecture", ["lenet5", "normalized"])
