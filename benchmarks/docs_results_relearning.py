@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 Line = dict[str, Any]
-CHOSEN_ON = frozenset({31, 32, 33})
+CHOSEN_ON = frozenset({31, 32, 33, 42})
 """Owners on whose attacked models rules and constants were chosen."""
 _BITS = ("bits_by_matches", "bits_by_ranks", "bits_by_scores", "bits_by_relearning")
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from zkwm.training.settings import EmbedSettings
 
 START = 0.0
-"""The share of the training after which it begins. With 0.5 less is kept at the same accuracy."""
+"""The share of the training after which it begins; with 0.5 less is kept."""
 EPSILON = 0.02
 """Norm of the perturbation relative to that of each weight tensor."""
 WEIGHT = 0.3
@@ -84,8 +84,8 @@ class PerturbedWeights:
     def add_gradients(self, step: int, share: float) -> None:
         """Add the gradient at perturbed weights to the gradients of the model's features.
 
-        ``step`` counts from 0 over all epochs. ``share``
-        is the part of the whole that this one of several processes adds.
+        ``step`` counts from 0 over all epochs. ``share`` is the part of the whole that this one of
+        several processes adds.
         """
         if step < self._first:
             return
