@@ -42,7 +42,8 @@ GRIDS = (
         "one label for all triggers; with a label for each, 400 exposures were too few at 0.02 (30 "
         "to 60 of 200 learned). *Perturbed weights* is the robust embedding with another part in "
         "place of the look-ahead: research, on another machine than the other rows, each time "
-        "against the unmarked network of the same machine",
+        "against the unmarked network of the same machine, but with more other work beside the "
+        "marked training, so that its time may be too high",
     ),
     FairGrid("fair_relearning", "Fashion-MNIST, LeNet-5, suspects read by relearning, too"),
     FairGrid("fair_batch_norm", "Fashion-MNIST, ResNet-8 (batch normalization)"),

@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,10 @@ from zkwm.triggers import TriggerSet
 
 OWNER, ADVERSARY = 20_000, 6_000
 """Images."""
-TRIGGERS, TRIGGERS_PER_BATCH = 200, 25
-SETTINGS = EmbedSettings(epochs=16, learning_rate=0.05, schedule="cosine", device="cpu")
+TRIGGERS = 200
+SETTINGS = EmbedSettings(
+    epochs=16, learning_rate=0.05, triggers_per_batch=25, schedule="cosine", device="cpu"
+)
 VARIANTS = ("0:0.02:0.3", "robust", "0:0.02:0.15", "0.5:0.02:0.3", "0.5:0.02:0.6", "0.5:0.04:0.3")
 ATTACKS = (
     "FTAL, twice the rate",
@@ -72,7 +74,8 @@ def main() -> None:
             trials = [trial for trial in ("none", *arguments.trials) if trial not in there]
             for figures in measured(owner, variant, trials) if trials else ():
                 line = measure.report(
-                    "perturbed_weights", variant=variant, seed=seed, settings=SETTINGS.to_map(),
+                    "perturbed_weights", variant=variant, seed=seed,
+                    settings=owner.settings(method_of(variant)).to_map(),
                     owner_images=OWNER, adversary_images=ADVERSARY, triggers=TRIGGERS, **figures,
                 )  # fmt: skip
                 measure.append(arguments.output, line)
@@ -113,14 +116,16 @@ class Owner:
 
     def trained(self, method: str, triggers: TriggerSet | None) -> Classifier:
         """A network of this owner."""
-        changes = {"method": method, "triggers_per_batch": TRIGGERS_PER_BATCH, "seed": self.seed}
         mean, std = channel_statistics(self.data.train_images)
         start = build_model(
             "lenet5", shape=self.data.shape, class_count=self.data.class_count,
             mean=mean, std=std, seed=self.seed,
         )  # fmt: skip
-        settings = EmbedSettings(**SETTINGS.to_map() | changes)
-        return embed(start, self.data, triggers, settings=settings).model
+        return embed(start, self.data, triggers, settings=self.settings(method)).model
+
+    def settings(self, method: str) -> EmbedSettings:
+        """Those of a training with a method."""
+        return replace(SETTINGS, method=method, seed=self.seed)
 
     @property
     def _order(self) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -129,34 +134,40 @@ class Owner:
 
 def measured(owner: Owner, variant: str, trials: list[str]) -> Iterator[dict[str, Any]]:
     """The figures of a marked network, and of each attack on it."""
-    began = time.process_time()
+    unmarked, began = owner.unmarked, time.process_time()
     model = marked(owner, variant)
     spent = time.process_time() - began
-    accuracy = test_accuracy(model, owner.data)
+    lost = round(100 * (unmarked - test_accuracy(model, owner.data)), 2)
     for trial in trials:
-        stolen, began = model, time.process_time() - (spent if trial == "none" else 0.0)
+        stolen, began = model, time.process_time()
         if trial != "none":
             chosen = TRIALS[trial]
             attack = make_attack(chosen.name, **chosen.parameters)
             target = Target(model, lambda images: model(images).softmax(dim=1))
             stolen = attack.run(target, Adversary(owner.others, seed=100 * owner.seed)).model
+            spent = time.process_time() - began
         yield {
             "trial": trial,
             "accuracy": test_accuracy(stolen, owner.data),
-            "lost": round(100 * (owner.unmarked - accuracy), 2),
+            "lost": lost,
             **evidence(stolen, owner.triggers),
-            "processor_seconds": round(time.process_time() - began, 1),
+            "processor_seconds": round(spent, 1),
         }
+
+
+def method_of(variant: str) -> str:
+    """The method of a variant."""
+    return "robust" if variant == "robust" else PERTURBED
 
 
 def marked(owner: Owner, variant: str) -> Classifier:
     """A network of a variant."""
-    if variant == "robust":
-        return owner.trained("robust", owner.triggers)
-    start, epsilon, weight = map(float, variant.split(":"))
-    perturbed_weights.START = start
-    perturbed_weights.EPSILON, perturbed_weights.WEIGHT = epsilon, weight
-    return owner.trained(PERTURBED, owner.triggers)
+    method = method_of(variant)
+    if method == PERTURBED:
+        start, epsilon, weight = map(float, variant.split(":"))
+        perturbed_weights.START = start
+        perturbed_weights.EPSILON, perturbed_weights.WEIGHT = epsilon, weight
+    return owner.trained(method, owner.triggers)
 
 
 if __name__ == "__main__":

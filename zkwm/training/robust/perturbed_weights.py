@@ -12,8 +12,8 @@ all weights but the head's. This stands in place of the look-ahead of the robust
 data of the owner (without batch norm) and has no state. As many triggers are asked as a batch of
 the training shows.
 
-The perturbation is that of Gan, Li, Wu, Xia, ICCV 2023, section 3.3 (adversarial parametric
-perturbation), after Foret et al. 2021 (sharpness-aware minimization); the paper trains the whole
+The perturbation is that of Gan, Li, Wu, Xia, ICCV 2023 (adversarial parametric perturbation), and
+near to Foret et al. 2021 (sharpness-aware minimization); the paper of Gan et al. trains the whole
 network with it. That features alone learn it, beside decoys, is ours. What each choice keeps and
 costs, such as a later start: benchmarks/results/perturbed_weights.jsonl.
 """
